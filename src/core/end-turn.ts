@@ -1,0 +1,90 @@
+/**
+ * The one way a turn ends. The commit that ends it also keeps what had been said (rule TRN3), queues the steered inputs
+ * that no step took up (rule TRN9), and starts the next turn in line, so that nothing accepted waits for a nudge.
+ */
+import type { By } from '../protocol/access.ts'
+import type { ErrorBody } from '../protocol/errors.ts'
+import { messageIdAt, turnIdAt, entropyOf } from '../protocol/ids.ts'
+import { noTurnUsage } from '../protocol/turn.ts'
+import type { TurnReport } from './command.ts'
+import type { Draft } from './draft.ts'
+import type { ActiveTurn, QueuedTurn } from './state.ts'
+
+export type Ending =
+  | { type: 'turn.completed'; finishReason: string }
+  | { type: 'turn.failed'; error: ErrorBody }
+  | { type: 'turn.cancelled'; by: By }
+  | { type: 'turn.interrupted'; reason: string }
+
+const finishReasonOfCutMessage = { 'turn.failed': 'error', 'turn.cancelled': 'cancelled', 'turn.interrupted': 'interrupted' } as const
+
+export function endActiveTurn(draft: Draft, ending: Ending, report: TurnReport): void {
+  const active = draft.state?.active
+  if (!active) return
+  if (ending.type !== 'turn.completed' && report.said) keepWhatWasSaid(draft, active, finishReasonOfCutMessage[ending.type], report.said)
+  draft.emit({ ...ending, ...endOf(draft.state?.active ?? active, report) })
+  queueSteers(draft, active, report)
+}
+
+/** Takes the first in line, if no turn is active. */
+export function startNextTurn(draft: Draft, window: number): void {
+  const state = draft.state
+  const next = state?.queue[0]
+  if (!state || state.active || !next) return
+  draft.emit({
+    type: 'turn.started',
+    turnId: next.turnId,
+    attempt: 1,
+    messageId: messageIdAt(draft.nextSeq, 0, next.turnId),
+    inputSeqs: next.inputSeqs,
+    agent: state.agent,
+    window,
+  })
+}
+
+/** The id of the message that the active turn's current step is making. */
+export function currentMessageId(active: ActiveTurn): string {
+  return messageIdAt(active.generation, active.steps + 1, active.turnId)
+}
+
+function keepWhatWasSaid(draft: Draft, active: ActiveTurn, finishReason: string, said: NonNullable<TurnReport['said']>): void {
+  if (said.parts.length === 0) return
+  draft.emit({
+    type: 'message.completed',
+    turnId: active.turnId,
+    contextSeq: said.contextSeq,
+    message: {
+      id: currentMessageId(active),
+      seq: draft.nextSeq,
+      turnId: active.turnId,
+      role: 'assistant',
+      parts: said.parts,
+      createdAt: draft.now,
+      finishReason,
+    },
+  })
+}
+
+function queueSteers(draft: Draft, active: ActiveTurn, report: TurnReport): void {
+  for (const steer of active.steers) {
+    draft.emit({
+      type: 'turn.queued',
+      turnId: turnIdAt(draft.nextSeq, entropyOf(active.turnId)),
+      by: steer.by,
+      input: report.steeredInputs.get(steer.seq) ?? [],
+      whenBusy: 'steer',
+      source: steer.source,
+      steeredSeq: steer.seq,
+    })
+  }
+}
+
+function endOf(active: ActiveTurn, report: TurnReport) {
+  const { turnId, queuedSeq, inputSeqs, startedAt, attempt } = active
+  return { turnId, queuedSeq, inputSeqs, startedAt, attempt, usage: { ...active.usage, ...report.cost } }
+}
+
+/** The end of a turn that was withdrawn before it started. */
+export function endedBefore({ turnId, queuedSeq, inputSeqs }: QueuedTurn) {
+  return { turnId, queuedSeq, inputSeqs, startedAt: null, attempt: 0, usage: noTurnUsage }
+}

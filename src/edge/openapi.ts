@@ -1,0 +1,162 @@
+/** The API as an OpenAPI 3.1 document (https://spec.openapis.org/oas/v3.1.1), made from the table of routes and their schemas. */
+import { toJsonSchema, toJsonSchemaDefs } from '@valibot/to-json-schema'
+import * as v from 'valibot'
+import { errorTable, ProblemSchema } from '../protocol/errors.ts'
+import { limits } from '../protocol/limits.ts'
+import { namedSchemas } from './answer-schemas.ts'
+import type { IntegerMetadata } from './query.ts'
+import type { AnswerSpec, Route } from './route.ts'
+
+export type Json = string | number | boolean | null | undefined | Json[] | { [key: string]: Json }
+type JsonObject = { [key: string]: Json }
+
+const API_VERSION = '1'
+
+const refName = { overrideRef: ({ referenceId }: { referenceId: string }) => `#/components/schemas/${referenceId}` }
+/** Rules that JSON Schema cannot say (a size in bytes, say) are left out; the server holds them all the same. */
+const conversion = { target: 'draft-2020-12', errorMode: 'ignore', ...refName } as const
+
+export interface OpenApiDocument extends JsonObject {
+  paths: { [path: string]: JsonObject }
+}
+
+export function openApiDocument(routes: Route[]): OpenApiDocument {
+  const paths: { [path: string]: JsonObject } = {}
+  for (const route of routes) {
+    const path = route.path.replace(/:(\w+)/g, '{$1}')
+    paths[path] = { ...paths[path], [route.method]: operation(route) }
+  }
+  return {
+    openapi: '3.1.1',
+    info: { title: 'Dormouse', version: API_VERSION, description: 'A session server for AI agents.' },
+    paths,
+    components: {
+      schemas: plain(toJsonSchemaDefs(namedSchemas, { ...conversion, typeMode: 'output' })),
+      securitySchemes: {
+        bearer: { type: 'http', scheme: 'bearer', description: 'An API key (`dk_…`) or a session token (`dt_…`).' },
+      },
+    },
+    security: [{ bearer: [] }],
+  }
+}
+
+function operation(route: Route): JsonObject {
+  const { verb, summary, body, query } = route
+  return {
+    summary,
+    operationId: operationId(route),
+    ...(verb === null ? { security: [] } : { description: `Needs the verb \`${verb}\`.` }),
+    parameters: [...pathParameters(route.path), ...queryParameters(query), ...headerParameters(route)],
+    ...(body !== null && { requestBody: { required: !v.is(body, {}), content: { 'application/json': { schema: inputSchema(body) } } } }),
+    responses: responses(route),
+  }
+}
+
+function operationId({ method, path }: Route): string {
+  const words = path.split('/').filter((word) => word !== '' && word !== 'v1')
+  const named = words.map((word) => (word.startsWith(':') ? `By${capital(word.slice(1))}` : capital(word.replace('.json', ''))))
+  return method + named.join('')
+}
+
+function capital(word: string): string {
+  return word.slice(0, 1).toUpperCase() + word.slice(1)
+}
+
+const idPrefixes: Record<string, string> = { id: 'ses', turnId: 'trn', keyId: 'key' }
+
+function pathParameters(path: string): JsonObject[] {
+  return [...path.matchAll(/:(\w+)/g)].map(([, name = '']) => {
+    const schema = { type: 'string', pattern: `^${idPrefixes[name]}_[0-9A-HJKMNP-TV-Z]{26}$` }
+    return { name, in: 'path', required: true, schema }
+  })
+}
+
+function queryParameters(query: v.GenericSchema | null): JsonObject[] {
+  if (query === null || !('entries' in query)) return []
+  return Object.entries(query.entries as Record<string, v.GenericSchema>).map(([name, schema]) => {
+    return { name, in: 'query', required: !v.is(schema, undefined), schema: parameterSchema(schema) }
+  })
+}
+
+/** Integers travel as text; `integer` in query.ts leaves a note that they are meant as integers. */
+function parameterSchema(schema: v.GenericSchema): JsonObject {
+  const wrapped = 'wrapped' in schema ? (schema.wrapped as v.GenericSchema) : schema
+  const fallback = 'default' in schema && typeof schema.default === 'string' ? schema.default : undefined
+  const options = 'options' in wrapped && wrapped.type === 'union' ? (wrapped.options as v.GenericSchema[]) : [wrapped]
+  const alternatives = options.map((option) => integerNote(option) ?? inputSchema(option))
+  const [only] = alternatives
+  const base = only && alternatives.length === 1 ? only : { anyOf: alternatives }
+  if (fallback === undefined) return base
+  return { ...base, default: base['type'] === 'integer' || /^\d+$/.test(fallback) ? Number(fallback) : fallback }
+}
+
+function integerNote(schema: v.GenericSchema): JsonObject | null {
+  const note = v.getMetadata(schema as Parameters<typeof v.getMetadata>[0]) as Partial<IntegerMetadata>
+  return note.type === 'integer' ? { type: 'integer', minimum: note.minimum, maximum: note.maximum } : null
+}
+
+function headerParameters({ method, path, verb }: Route): JsonObject[] {
+  if (verb === null) return []
+  const header = (name: string, description: string, schema: JsonObject = { type: 'string' }) => ({
+    name,
+    in: 'header',
+    description,
+    schema,
+  })
+  const ofSession = path.includes(':id')
+  return [
+    ...(method === 'post'
+      ? [
+          header('Idempotency-Key', 'The same key and the same command meet what they made before.', {
+            type: 'string',
+            pattern: '^[ -~]+$',
+            maxLength: limits.idempotencyKeyCharacters,
+          }),
+        ]
+      : []),
+    ...(method === 'get' && ofSession ? [header('If-None-Match', 'The head that the client has: 304 when it is still the head.')] : []),
+    ...(method === 'patch' ? [header('If-Match', 'Change only while this is the head: 412 otherwise.')] : []),
+    ...(/\/events$|:turnId$/.test(path) ? [header('Last-Event-ID', 'Where a stream goes on; wins over `after`.')] : []),
+  ]
+}
+
+const sharedHeaders: JsonObject = { 'Dormouse-Request-Id': { schema: { type: 'string' } } }
+const sessionHeaders: JsonObject = {
+  ...sharedHeaders,
+  'Dormouse-Head': { description: 'The last seq.', schema: { type: 'integer' } },
+  ETag: { schema: { type: 'string' } },
+}
+
+function responses(route: Route): JsonObject {
+  const headers = route.path.includes(':id') ? sessionHeaders : sharedHeaders
+  const answers = Object.entries(route.answers).map(([status, answer]): [string, Json] => [status, response(answer, headers)])
+  if (route.verb === null) return Object.fromEntries(answers)
+  const schema = outputSchema(ProblemSchema)
+  const problem = {
+    description: `A problem. Codes: ${Object.keys(errorTable).join(', ')}.`,
+    headers: sharedHeaders,
+    content: { 'application/problem+json': { schema } },
+  }
+  const limited = { 'Retry-After': { description: 'Seconds.', schema: { type: 'integer' } }, ...sharedHeaders }
+  return { ...Object.fromEntries(answers), 429: { ...problem, headers: limited }, default: problem }
+}
+
+function response({ description, schema, mediaType }: AnswerSpec, headers: JsonObject): JsonObject {
+  const content = schema ? { 'application/json': { schema: outputSchema(schema) } } : mediaType ? { [mediaType]: {} } : null
+  return { description, headers, ...(content && { content }) }
+}
+
+function inputSchema(schema: v.GenericSchema): JsonObject {
+  return plain(toJsonSchema(schema, { ...conversion, typeMode: 'input' }))
+}
+
+function outputSchema(schema: v.GenericSchema): JsonObject {
+  const { $defs: _, ...converted } = plain(toJsonSchema(schema, { ...conversion, typeMode: 'output', definitions: namedSchemas }))
+  return converted
+}
+
+/** The library's types are wider than JSON; what it makes is JSON. */
+function plain(schema: object): JsonObject {
+  const { $schema: _, ...rest } = JSON.parse(JSON.stringify(schema)) as JsonObject
+  return rest
+}

@@ -1,0 +1,126 @@
+/**
+ * Where commands of people come in, over HTTP and over sockets alike: each becomes a command of the core with all it needs
+ * to know, is executed, and answered with the current representation of what it made or changed.
+ */
+import type { AgentRegistry } from '../agents/agent.ts'
+import type { Receipt } from '../core/commit.ts'
+import { ENTROPY_LENGTH } from '../protocol/ids.ts'
+import { byOf, type Principal } from '../protocol/access.ts'
+import type { CreateSession, SubmitTurn, UpdateSession } from '../protocol/body.ts'
+import { refuse, type Refusal } from '../protocol/errors.ts'
+import type { Session } from '../protocol/session.ts'
+import type { Turn, TurnSource } from '../protocol/turn.ts'
+import type { SessionStore } from '../storage/session-store.ts'
+import type { Execution, Identity, Ledger } from './commit.ts'
+import { fingerprintOf } from './fingerprint.ts'
+import type { Host } from './host.ts'
+import { readSession } from './read-session.ts'
+import { readTurn, turnStatus } from './read-turns.ts'
+import type { TurnRunner } from './run-effect.ts'
+
+/** Who asks, and the idempotency key that came with it. */
+export interface Caller {
+  principal: Principal
+  key: string | undefined
+}
+
+export type Outcome<T> = { ok: true; value: T; replayed: boolean } | { ok: false; error: Refusal }
+
+export class Admission {
+  readonly #host: Host
+  readonly #ledger: Ledger
+  readonly #store: SessionStore
+  readonly #runner: TurnRunner
+  readonly #agents: AgentRegistry
+
+  constructor(host: Host, ledger: Ledger, store: SessionStore, runner: TurnRunner, agents: AgentRegistry) {
+    this.#host = host
+    this.#ledger = ledger
+    this.#store = store
+    this.#runner = runner
+    this.#agents = agents
+  }
+
+  create(caller: Caller, sessionId: string, body: CreateSession): Outcome<Session> {
+    const agent = this.#agents.get(body.agent ?? this.#agents.defaultName)
+    if (!agent) return unknownAgent(body.agent)
+    const execution = this.#ledger.execute(
+      { type: 'createSession', by: byOf(caller.principal), sessionId, profile: { ...body, agent: agent.name }, window: agent.window },
+      identityOf(caller, 'create', body),
+    )
+    return this.#answer(execution, () => this.#session(caller))
+  }
+
+  update(caller: Caller, patch: UpdateSession, ifMatch: number | null): Outcome<Session> {
+    const identity = identityOf(caller, 'update', { patch })
+    const known = identity && this.#ledger.recall({ type: 'updateSession' }, identity)
+    if (!known && ifMatch !== null && ifMatch !== this.#ledger.state?.head) {
+      return refuse('precondition_failed', `The head is ${this.#ledger.state?.head}, not ${ifMatch}.`)
+    }
+    const agent = patch.agent === undefined ? null : this.#agents.get(patch.agent)
+    if (patch.agent !== undefined && !agent) return unknownAgent(patch.agent)
+    const by = byOf(caller.principal)
+    const execution = this.#ledger.execute({ type: 'updateSession', by, patch, window: agent?.window ?? null }, identity)
+    return this.#answer(execution, () => this.#session(caller))
+  }
+
+  submitTurn(caller: Caller, body: SubmitTurn, source: TurnSource): Outcome<{ turn: Turn; seq: number }> {
+    const execution = this.#ledger.execute(
+      {
+        type: 'submitTurn',
+        by: byOf(caller.principal),
+        source,
+        input: body.input,
+        whenBusy: body.whenBusy,
+        entropy: this.#host.entropy(ENTROPY_LENGTH),
+        report: this.#runner.report(),
+      },
+      identityOf(caller, 'submitTurn', body),
+    )
+    return this.#answer(execution, ({ seq, turnId }) => ({ turn: this.#turn(turnId), seq }))
+  }
+
+  cancelTurn(caller: Caller, turnId: string): Outcome<Turn> {
+    const state = this.#ledger.state
+    const past = state && turnStatus(this.#store, state, turnId)
+    const by = byOf(caller.principal)
+    const execution = this.#ledger.execute(
+      { type: 'cancelTurn', by, turnId, past, report: this.#runner.report() },
+      identityOf(caller, 'cancelTurn', { turnId }),
+    )
+    return this.#answer(execution, () => this.#turn(turnId))
+  }
+
+  revokeTokens(caller: Caller): Outcome<null> {
+    const execution = this.#ledger.execute(
+      { type: 'revokeTokens', by: byOf(caller.principal) },
+      identityOf(caller, 'revokeTokens', {}),
+    )
+    return this.#answer(execution, () => null)
+  }
+
+  #answer<T>(execution: Execution, value: (receipt: Receipt) => T): Outcome<T> {
+    return execution.ok ? { ok: true, value: value(execution.receipt), replayed: execution.replayed } : execution
+  }
+
+  #session({ principal }: Caller): Session {
+    const state = this.#ledger.state
+    if (!state) throw new Error('An accepted command left no session')
+    return readSession(this.#store, state, principal)
+  }
+
+  #turn(turnId: string | undefined): Turn {
+    const state = this.#ledger.state
+    const turn = state && turnId !== undefined && readTurn(this.#store, state, turnId)
+    if (!turn) throw new Error('An accepted turn is not in the log')
+    return turn
+  }
+}
+
+function identityOf({ key }: Caller, verb: string, body: unknown): Identity | null {
+  return key === undefined ? null : { key, fingerprint: fingerprintOf(verb, body) }
+}
+
+function unknownAgent(name: string | undefined) {
+  return refuse('invalid_request', `There is no agent named ${name}.`, { issues: [{ path: 'agent', message: 'is not known here' }] })
+}

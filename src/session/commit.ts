@@ -1,0 +1,128 @@
+/**
+ * The ledger: the session's state in memory, and the only caller of `append`. A command is decided, its events are stored
+ * in one synchronous transaction together with the alarm and, when due, a snapshot; then everyone is told. Whoever
+ * awaits between reading `state` and executing a command must expect it to have moved on.
+ *
+ * - Acknowledged means durable (rule LOG2): `execute` returns only after the transaction; frames wait for it too.
+ * - The same key and command again gives the first receipt and no second effect (rule TRN6).
+ */
+import type { Command } from '../core/command.ts'
+import { lastSeqOf, type Commit, type Receipt, type RememberedCommand } from '../core/commit.ts'
+import { decide } from '../core/decide.ts'
+import { recall, remember } from '../core/idempotency.ts'
+import { foldCommit } from '../core/reduce.ts'
+import type { IdempotencyWindow, SessionState } from '../core/state.ts'
+import type { Refusal } from '../protocol/errors.ts'
+import { isTerminal, type Event } from '../protocol/event.ts'
+import { jsonBytes } from '../protocol/limits.ts'
+import { MAX_BODY_BYTES } from '../storage/pieces.ts'
+import type { SessionStore } from '../storage/session-store.ts'
+import type { Host } from './host.ts'
+import { restore, snapshotEveryRows } from './restore.ts'
+import type { TurnMeter } from './turn-meter.ts'
+import { leaseMs, type WakeAlarm } from './wake-alarm.ts'
+
+/** A command's key, and the hash of its verb and parsed body. */
+export type Identity = Pick<RememberedCommand, 'key' | 'fingerprint'>
+
+export type Execution = { ok: true; receipt: Receipt; replayed: boolean } | { ok: false; error: Refusal }
+
+export type CommitListener = (events: Event[], state: SessionState) => void
+
+export class Ledger {
+  readonly #host: Host
+  readonly #store: SessionStore
+  readonly #alarm: WakeAlarm
+  readonly #meter: TurnMeter
+  readonly #listeners: CommitListener[] = []
+  #state: SessionState | null
+  #window: IdempotencyWindow
+  #rowsSinceSnapshot: number
+
+  constructor(host: Host, store: SessionStore, alarm: WakeAlarm, meter: TurnMeter) {
+    this.#host = host
+    this.#store = store
+    this.#alarm = alarm
+    this.#meter = meter
+    const restored = restore(store)
+    this.#state = restored.state
+    this.#window = restored.window
+    this.#rowsSinceSnapshot = restored.rowsSinceSnapshot
+  }
+
+  /** Null: the session was never created. */
+  get state(): SessionState | null {
+    return this.#state
+  }
+
+  /** Called after every commit, in the order of registration, before anything else can run. */
+  onCommit(listener: CommitListener): void {
+    this.#listeners.push(listener)
+  }
+
+  execute(command: Command, identity: Identity | null = null): Execution {
+    const known = identity ? this.recall(command, identity) : null
+    if (known) return known
+    const decision = decide(this.#state, command, this.#host.now())
+    if (!decision.ok) return decision
+    const { events, receipt } = decision
+    if (events.length > 0) this.#commit({ events, ...(identity && { command: { ...identity, receipt } }) })
+    return { ok: true, receipt, replayed: false }
+  }
+
+  /** What this very command was told before, a conflict, or null: it is new. */
+  recall(command: Pick<Command, 'type'>, { key, fingerprint }: Identity): Execution | null {
+    const known = recall(this.#window, key, fingerprint)
+    if (!known.ok) return known
+    if (known.value) return { ok: true, receipt: known.value, replayed: true }
+    if (command.type === 'createSession' && this.#state?.creationFingerprint === fingerprint) {
+      return { ok: true, receipt: { seq: 1 }, replayed: true }
+    }
+    return null
+  }
+
+  #commit(commit: Commit): void {
+    const before = this.#state
+    const state = foldCommit(before, commit)
+    const window = remember(this.#window, commit)
+    this.#meter.beginsWith(before, state)
+    const rowsSinceSnapshot = this.#write(commit, state, window)
+    this.#meter.endsWith(before, state)
+    this.#state = state
+    this.#window = window
+    this.#rowsSinceSnapshot = rowsSinceSnapshot
+    for (const listener of this.#listeners) listener(commit.events, state)
+  }
+
+  /** Snapshot and alarm go first, so that a terminal event can tell what its whole turn has cost, itself included. */
+  #write(commit: Commit, state: SessionState, window: IdempotencyWindow): number {
+    try {
+      return this.#host.transaction(() => {
+        this.#alarm.ensure(this.#host.now() + leaseMs)
+        const isSnapshotDue = this.#rowsSinceSnapshot + 1 >= snapshotEveryRows
+        if (isSnapshotDue) this.#saveSnapshot(lastSeqOf(commit), state, window)
+        this.#tellCost(commit)
+        const rows = this.#store.append(commit)
+        return isSnapshotDue ? 0 : this.#rowsSinceSnapshot + rows
+      })
+    } catch (error) {
+      this.#alarm.forget()
+      throw error
+    }
+  }
+
+  #saveSnapshot(seq: number, state: SessionState, window: IdempotencyWindow): void {
+    this.#store.snapshots.save({ seq, state })
+    this.#store.snapshots.saveWindow({ seq, commands: window })
+  }
+
+  #tellCost(commit: Commit): void {
+    const turnId = this.#state?.active?.turnId
+    commit.events = commit.events.map((event) => {
+      if (!isTerminal(event) || event.turnId !== turnId) return event
+      const { rowsRead, rowsWritten } = this.#meter.cost().storage
+      const own = Math.ceil(jsonBytes(commit) / MAX_BODY_BYTES)
+      return { ...event, usage: { ...event.usage, storage: { rowsRead, rowsWritten: rowsWritten + own } } }
+    })
+  }
+}

@@ -1,0 +1,71 @@
+/** Questions about a session: pure reads, which write nothing, set no alarm and create no table (rule LOG5). */
+import type { SessionState } from '../core/state.ts'
+import { refuse, type Result } from '../protocol/errors.ts'
+import { queuedSeqOf } from '../protocol/ids.ts'
+import type { Turn } from '../protocol/turn.ts'
+import type { SessionStore } from '../storage/session-store.ts'
+import { readEvents } from './read-log.ts'
+import { readContext, readMessages, readTurnMessages, searchMessages } from './read-messages.ts'
+import { readSession } from './read-session.ts'
+import { readTurn, readTurns } from './read-turns.ts'
+import type { SessionRequest, SessionVerbs } from './requests.ts'
+import { stateAt } from './restore.ts'
+
+export type QueryVerb = Exclude<keyof SessionVerbs, 'create' | 'update' | 'erase' | 'submitTurn' | 'cancelTurn' | 'revokeTokens'>
+
+export function answerQuery(
+  store: SessionStore,
+  state: SessionState,
+  request: SessionRequest<QueryVerb>,
+): Result<SessionVerbs[QueryVerb]['value']> {
+  switch (request.verb) {
+    case 'get':
+      return { ok: true, value: readSession(store, state, request.principal) }
+    case 'getTurn':
+      return turnOr404(readTurn(store, state, request.args.turnId))
+    case 'getTurnMessages':
+      return turnMessages(store, state, request.args.turnId)
+    case 'listTurns':
+      return { ok: true, value: readTurns(store, state, request.args) }
+    case 'listEvents':
+      return events(store, state, request)
+    case 'listMessages':
+      return beyondHead(state, request.args.at) ?? { ok: true, value: readMessages(store, state, request.args) }
+    case 'getContext':
+      return context(store, state, request)
+    case 'listApprovals':
+      return { ok: true, value: { items: [], next: null } }
+    case 'search':
+      return { ok: true, value: searchMessages(store, state, request.args) }
+    case 'tokenEpoch':
+      return { ok: true, value: { epoch: state.tokenEpoch } }
+  }
+}
+
+function turnOr404(turn: Turn | null): Result<Turn> {
+  return turn ? { ok: true, value: turn } : refuse('not_found', 'There is no such turn in this session.')
+}
+
+function turnMessages(store: SessionStore, state: SessionState, turnId: string) {
+  const turn = turnOr404(readTurn(store, state, turnId))
+  if (!turn.ok) return turn
+  const messages = readTurnMessages(store, turnId, queuedSeqOf(turnId), state.head)
+  return { ok: true as const, value: { turn: turn.value, messages } }
+}
+
+function events(store: SessionStore, state: SessionState, { args }: SessionRequest<'listEvents'>) {
+  return beyondHead(state, args.after) ?? { ok: true as const, value: readEvents(store, state.head, args.after, args.limit) }
+}
+
+function context(store: SessionStore, state: SessionState, { args }: SessionRequest<'getContext'>) {
+  const refused = beyondHead(state, args.at)
+  if (refused) return refused
+  const at = args.at ?? state.head
+  const past = at === state.head ? state : stateAt(store, at)
+  return { ok: true as const, value: readContext(store, past?.context ?? state.context, at) }
+}
+
+function beyondHead(state: SessionState, seq: number | null) {
+  return seq !== null && seq > state.head ? refuse('invalid_request', `Seq ${seq} is beyond the head, which is ${state.head}.`) : null
+}
+

@@ -1,0 +1,46 @@
+/**
+ * Waking up: the newest snapshot and the commits after it, never more, however long the history is. Nothing is decided
+ * here and nothing written (rule LOG3).
+ */
+import { lastSeqOf } from '../core/commit.ts'
+import { remember } from '../core/idempotency.ts'
+import { foldCommit } from '../core/reduce.ts'
+import type { IdempotencyWindow, SessionState } from '../core/state.ts'
+import type { SessionStore } from '../storage/session-store.ts'
+import { commitsAfter } from './read-log.ts'
+
+/** A snapshot is due when so many rows of log lie behind the newest (rule LOG6). */
+export const snapshotEveryRows = 32
+
+export interface Restored {
+  state: SessionState | null
+  window: IdempotencyWindow
+  rowsSinceSnapshot: number
+}
+
+export function restore(store: SessionStore): Restored {
+  if (!store.exists()) return { state: null, window: [], rowsSinceSnapshot: 0 }
+  const snapshot = store.snapshots.newest()
+  let state = snapshot?.state ?? null
+  let window = store.snapshots.window()?.commands ?? []
+  const rowsBefore = store.rowsRead
+  let commits = 0
+  for (const commit of commitsAfter(store, snapshot?.seq ?? 0)) {
+    state = foldCommit(state, commit)
+    window = remember(window, commit)
+    commits += 1
+  }
+  return { state, window, rowsSinceSnapshot: Math.max(commits, store.rowsRead - rowsBefore) }
+}
+
+/** The state as of a seq: the snapshot at or before it and the few commits between; null: before the session began. */
+export function stateAt(store: SessionStore, seq: number): SessionState | null {
+  const snapshot = store.snapshots.atOrBefore(seq)
+  let state = snapshot?.state ?? null
+  for (const commit of commitsAfter(store, snapshot?.seq ?? 0)) {
+    const events = commit.events.filter((event) => event.seq <= seq)
+    if (events.length > 0) state = foldCommit(state, { ...commit, events })
+    if (lastSeqOf(commit) >= seq) break
+  }
+  return state
+}

@@ -1,0 +1,276 @@
+/**
+ * One session, awake: restored from storage when first needed, then decide ▸ commit ▸ broadcast ▸ pending effects for
+ * every command. It knows the platform only through its host, so the very same code runs in the object and in the
+ * simulator.
+ *
+ * - Nothing is read before it is needed, and a read writes nothing (rule LOG5).
+ * - A turn found running without its runner is an orphan: it is resumed, or ended as interrupted (rule TRN4).
+ */
+import type { AgentRegistry } from '../agents/agent.ts'
+import { currentMessageId } from '../core/end-turn.ts'
+import type { SessionState } from '../core/state.ts'
+import { authorize, type Verb } from '../protocol/access.ts'
+import { isConfiguration } from '../protocol/body.ts'
+import { refuse, type Refusal } from '../protocol/errors.ts'
+import { closeCodes } from '../protocol/frame.ts'
+import type { IndexWriter } from '../session-index/index-entry.ts'
+import { VersionTooNewError } from '../storage/formats.ts'
+import { SessionStore } from '../storage/session-store.ts'
+import { Admission, type Caller, type Outcome } from './admission.ts'
+import { Ledger } from './commit.ts'
+import { Connections } from './connections.ts'
+import { credentialsProblem } from './credentials.ts'
+import { Erasure } from './erasure.ts'
+import { Frames } from './frames.ts'
+import type { Host, HostSocket } from './host.ts'
+import { IndexSync } from './index-sync.ts'
+import { answerQuery, type QueryVerb } from './queries.ts'
+import { readIndexEntry } from './read-session.ts'
+import type { AttachRequest, SessionAnswer, SessionRequest } from './requests.ts'
+import { TurnRunner } from './run-effect.ts'
+import { TurnMeter } from './turn-meter.ts'
+import { leaseMs, WakeAlarm } from './wake-alarm.ts'
+
+export interface SessionDependencies {
+  agents: AgentRegistry
+  index: IndexWriter
+}
+
+/** How long a create or an erase waits for the list to show it, before it is answered anyway. */
+const indexPatienceMs = 500
+
+/** What exists only while the object is awake. */
+interface Awake {
+  ledger: Ledger
+  runner: TurnRunner
+  meter: TurnMeter
+  connections: Connections
+  admission: Admission
+  frames: Frames
+  indexSync: IndexSync
+}
+
+export class Session {
+  readonly #host: Host
+  readonly #name: { tenant: string; sessionId: string }
+  readonly #dependencies: SessionDependencies
+  /** What turns read and write, metered; and what questions read. */
+  readonly #store: SessionStore
+  readonly #readStore: SessionStore
+  readonly #alarm: WakeAlarm
+  readonly #erasure: Erasure
+  #awake: Awake | null = null
+
+  constructor(host: Host, name: { tenant: string; sessionId: string }, dependencies: SessionDependencies) {
+    this.#host = host
+    this.#name = name
+    this.#dependencies = dependencies
+    this.#store = new SessionStore(host.sql)
+    this.#readStore = new SessionStore(host.sql)
+    this.#alarm = new WakeAlarm(host)
+    this.#erasure = new Erasure(host, this.#store, this.#alarm, dependencies.index, name)
+  }
+
+  async perform(request: SessionRequest): Promise<SessionAnswer> {
+    try {
+      return await this.#perform(request)
+    } catch (error) {
+      // An older server met newer data: it refuses, it never guesses (rule LOG7).
+      if (error instanceof VersionTooNewError) return { ...refuse('version_too_new', error.message), head: null }
+      throw error
+    }
+  }
+
+  async #perform(request: SessionRequest): Promise<SessionAnswer> {
+    const awake = this.#wake()
+    const refused = this.#refuse(awake, request)
+    if (refused) return { ok: false, error: refused, head: awake.ledger.state?.head ?? null }
+    const outcome = await this.#execute(awake, request)
+    const head = awake.ledger.state?.head ?? 0
+    return outcome.ok ? ({ ok: true, value: outcome.value, head, replayed: outcome.replayed } as SessionAnswer) : { ...outcome, head }
+  }
+
+  /** A socket was accepted by the platform: it is greeted and replayed, or closed with a code that says why not. */
+  async attach(socket: HostSocket, request: AttachRequest): Promise<void> {
+    const { connections } = this.#wake()
+    if (this.#erasure.erasedAt !== null) return socket.close(closeCodes.erased, 'The session was erased.')
+    const allowed = authorize(request.principal, 'attach', this.#name.sessionId)
+    if (!allowed.ok) return socket.close(closeCodes.forbidden, allowed.error.message)
+    connections.attach(socket, request)
+    const expiry = connections.nextExpiry()
+    if (expiry === null) return
+    // A socket must not outlive its token, even in an object that sleeps (rule ATT5).
+    await this.#alarm.learn()
+    this.#alarm.ensure(expiry)
+  }
+
+  onFrame(socket: HostSocket, frame: string | ArrayBuffer): void {
+    const { connections, frames } = this.#wake()
+    const connection = connections.of(socket)
+    if (connection) frames.receive(connection, frame)
+  }
+
+  onClose(socket: HostSocket): void {
+    this.#awake?.connections.forget(socket)
+  }
+
+  /** Never throws and never awaits a turn: what it finds due is started, and the alarm set again where more will be. */
+  async onAlarm(): Promise<void> {
+    this.#alarm.fired()
+    const { ledger, connections, indexSync } = this.#wake()
+    const erasedAt = this.#erasure.erasedAt
+    if (erasedAt !== null) return this.#erasure.proceed(erasedAt)
+    const state = ledger.state
+    if (!state) return
+    if (state.active?.status === 'running') this.#alarm.ensure(this.#host.now() + leaseMs)
+    this.#recoverOrphan()
+    connections.closeUnauthorized()
+    const expiry = connections.nextExpiry()
+    if (expiry !== null) this.#alarm.ensure(expiry)
+    await indexSync.onAlarm()
+  }
+
+  #wake(): Awake {
+    if (this.#awake) return this.#awake
+    const startedAt = this.#host.now()
+    const rowsBefore = this.#store.rowsRead
+    const awake = this.#assemble()
+    this.#awake = awake
+    const { state } = awake.ledger
+    if (!state) return awake
+    awake.connections.adopt()
+    const { sessionId, tenant } = this.#name
+    const rowsRead = this.#store.rowsRead - rowsBefore
+    const ms = this.#host.now() - startedAt
+    this.#host.log({ event: 'session.woke', tenant, sessionId, head: state.head, rowsRead, sockets: awake.connections.size, ms })
+    this.#recoverOrphan()
+    return awake
+  }
+
+  #assemble(): Awake {
+    const host = this.#host
+    const { agents, index } = this.#dependencies
+    const meter = new TurnMeter(this.#store, this.#alarm)
+    const ledger = new Ledger(host, this.#store, this.#alarm, meter)
+    const connections = new Connections(host, this.#readStore, {
+      state: () => ledger.state,
+      flushedPartial: () => runner.flushedPartial(),
+    })
+    const runner = new TurnRunner(host, ledger, this.#store, meter, agents, (frame) => connections.broadcast(frame))
+    const admission = new Admission(host, ledger, this.#readStore, runner, agents)
+    const frames = new Frames(connections, admission, this.#name.sessionId, (entry) => host.log(entry))
+    const indexSync = new IndexSync(host, this.#alarm, index, () => ledger.state && readIndexEntry(this.#readStore, ledger.state, this.#name.tenant))
+    // In this order: words before the event that completes them, everyone told before the next turn begins.
+    ledger.onCommit(() => runner.flush())
+    ledger.onCommit((events) => connections.broadcastEvents(events))
+    ledger.onCommit((events) => events.some((event) => event.type === 'tokens.revoked') && connections.closeUnauthorized())
+    ledger.onCommit((_events, state) => runner.reconcile(state))
+    ledger.onCommit(() => indexSync.soon())
+    return { ledger, runner, meter, connections, admission, frames, indexSync }
+  }
+
+  /** Access is checked again where the session is, so that no way in can forget it (rule SEC2). */
+  #refuse({ ledger }: Awake, request: SessionRequest): Refusal | null {
+    const { principal, sessionId } = request
+    const { state } = ledger
+    if (this.#erasure.erasedAt !== null) return refuse('not_found', 'The session was erased.').error
+    if (!state && request.verb !== 'create') return refuse('not_found', 'There is no such session.').error
+    const problem = state && credentialsProblem(principal, state, this.#host.now())
+    if (problem) return refuse('unauthorized', problem).error
+    const allowed = authorize(principal, verbOf(request), sessionId)
+    return allowed.ok ? null : allowed.error
+  }
+
+  async #execute(awake: Awake, request: SessionRequest): Promise<Outcome<unknown>> {
+    const { admission, ledger, indexSync } = awake
+    const caller: Caller = { principal: request.principal, key: request.key }
+    switch (request.verb) {
+      case 'create': {
+        const outcome = admission.create(caller, request.sessionId, request.args.body)
+        if (outcome.ok && !outcome.replayed) await this.#patiently(indexSync.flush())
+        return outcome
+      }
+      case 'update': {
+        const outcome = admission.update(caller, request.args.patch, request.args.ifMatch)
+        if (outcome.ok && request.args.patch.archived !== undefined) await this.#patiently(indexSync.flush())
+        return outcome
+      }
+      case 'submitTurn':
+        return admission.submitTurn(caller, request.args, 'api')
+      case 'cancelTurn':
+        return admission.cancelTurn(caller, request.args.turnId)
+      case 'revokeTokens':
+        return admission.revokeTokens(caller)
+      case 'erase':
+        return this.#erase(awake)
+      default:
+        return this.#query(ledger.state, request)
+    }
+  }
+
+  #query(state: SessionState | null, request: SessionRequest<QueryVerb>): Outcome<unknown> {
+    if (!state) return refuse('not_found', 'There is no such session.')
+    const answer = answerQuery(this.#readStore, state, request)
+    return answer.ok ? { ...answer, replayed: false } : answer
+  }
+
+  async #erase({ runner, connections, indexSync }: Awake): Promise<Outcome<null>> {
+    this.#erasure.erase()
+    runner.stop()
+    indexSync.stop()
+    connections.closeAll(closeCodes.erased, 'The session was erased.')
+    this.#awake = null
+    await this.#patiently(this.#erasure.proceed(this.#host.now()))
+    return { ok: true, value: null, replayed: false }
+  }
+
+  /** Waits a moment for something that may take long; it goes on in the background. */
+  async #patiently(work: Promise<void>): Promise<void> {
+    this.#host.background(work)
+    let cancel = () => {}
+    const patience = new Promise<void>((resolve) => {
+      cancel = this.#host.timer(indexPatienceMs, resolve)
+    })
+    await Promise.race([work, patience])
+    cancel()
+  }
+
+  /** A running turn that nobody speaks for is given a new generation, or an end. */
+  #recoverOrphan(): void {
+    const awake = this.#awake
+    const active = awake?.ledger.state?.active
+    if (!awake || active?.status !== 'running' || awake.runner.isRunning) return
+    const partial = this.#store.partial.load()
+    const isCurrent = partial?.messageId === currentMessageId(active)
+    if (partial && isCurrent) {
+      const { activeMs, rowsRead, rowsWritten } = partial
+      awake.meter.resumeFrom({ activeMs, storage: { rowsRead, rowsWritten } })
+    }
+    const recovery = this.#dependencies.agents.get(active.agent)?.recovery ?? 'interrupt'
+    const report = { ...awake.runner.report(), said: partial && isCurrent ? partial : null }
+    awake.ledger.execute({ type: 'recoverTurn', recovery, report })
+  }
+}
+
+function verbOf(request: SessionRequest): Verb {
+  switch (request.verb) {
+    case 'create':
+    case 'erase':
+      return request.verb
+    case 'update':
+      return isConfiguration(request.args.patch) ? 'configure' : 'update'
+    case 'submitTurn':
+      return 'turn'
+    case 'cancelTurn':
+      return 'cancel'
+    case 'getContext':
+      return 'context'
+    case 'search':
+      return 'search'
+    case 'tokenEpoch':
+    case 'revokeTokens':
+      return 'tokens'
+    default:
+      return 'read'
+  }
+}

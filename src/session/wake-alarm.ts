@@ -1,0 +1,55 @@
+/**
+ * The object's one alarm, shared by all that must happen later: a running turn's lease, a retry towards the index, a
+ * socket whose token expires. It is set in the transaction of whoever needs it, only when none is due soon enough, and
+ * never cleared: an idle firing is cheaper than a row.
+ */
+import type { Host } from './host.ts'
+
+/** A running turn is looked after at least so often (rule TRN4). */
+export const leaseMs = 30_000
+/** An alarm that should have fired so long ago was lost. */
+const lostAfterMs = 60_000
+
+export class WakeAlarm {
+  readonly #host: Host
+  /** Undefined: not known since the object woke. */
+  #dueAt: number | null | undefined
+  /** Rows written by setting it. */
+  rowsWritten = 0
+
+  constructor(host: Host) {
+    this.#host = host
+  }
+
+  /** Makes sure that the object wakes at `at` or earlier. What else is due is found again when it does. */
+  ensure(at: number): void {
+    if (this.#isDueBy(at)) return
+    this.#host.setAlarm(at)
+    this.rowsWritten += 1
+    this.#dueAt = at
+  }
+
+  /** Learns what is set, so that `ensure` may not put off an earlier alarm from before the object woke. */
+  async learn(): Promise<void> {
+    if (this.#dueAt === undefined) this.#dueAt = await this.#host.alarmAt()
+  }
+
+  /** It fired: none is set now. */
+  fired(): void {
+    this.#dueAt = null
+  }
+
+  /** What a transaction that was rolled back had set is not set. */
+  forget(): void {
+    this.#dueAt = undefined
+  }
+
+  wouldWrite(at: number): boolean {
+    return !this.#isDueBy(at)
+  }
+
+  #isDueBy(at: number): boolean {
+    const dueAt = this.#dueAt
+    return dueAt !== undefined && dueAt !== null && dueAt <= at && dueAt > this.#host.now() - lostAfterMs
+  }
+}

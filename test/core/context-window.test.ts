@@ -1,0 +1,174 @@
+/** Which turns stand in the context: against a plain list of turns, and against the log. */
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { contextMessages, contextTokens, growSpan, maxContextSpans, openSpan } from '../../src/core/context-window.ts'
+import type { ContextWindow } from '../../src/core/state.ts'
+import type { Event } from '../../src/protocol/event.ts'
+import { longMoves, moves } from './arbitraries.ts'
+import { sessionAfter } from './session-driver.ts'
+
+/** `open`: a turn begins with an input of so many tokens. Otherwise a message joins the newest turn. */
+interface Step {
+  open: boolean
+  tokens: number
+}
+
+const nothing: ContextWindow = { window: 0, spans: [], omittedMessages: 0 }
+
+/** At least ten tokens a turn, so that no more than 128 turns fit into 1,280. */
+const fewTurns = fc.tuple(
+  fc.integer({ min: 1, max: 1280 }),
+  fc.array(fc.record({ open: fc.boolean(), tokens: fc.integer({ min: 10, max: 40 }) }), { maxLength: 400, size: 'max' }),
+)
+
+/** As many as 128 turns at a time, and one more and one less, for many turns on end. */
+const evenTurns = fc.tuple(
+  fc.integer({ min: 1260, max: 1289 }),
+  fc.array(fc.record({ open: fc.constant(true), tokens: fc.constantFrom(10, 10, 10, 10, 11) }), { minLength: 130, maxLength: 300, size: 'max' }),
+)
+
+const manyTurns = fc.tuple(
+  fc.integer({ min: 1, max: 3000 }),
+  fc.array(fc.record({ open: fc.boolean(), tokens: fc.integer({ min: 1, max: 30 }) }), { maxLength: 800, size: 'max' }),
+)
+
+describe('against a plain list of turns', () => {
+  test.for([
+    ['any turns', fewTurns],
+    ['128 turns that just fit', evenTurns],
+  ] as const)('[LOG6] up to 128 turns the context is exact to the turn: %s', ([, histories]) => {
+    fc.assert(
+      fc.property(histories, ([window, steps]) => {
+        const plain = new PlainWindow(window)
+        let context = nothing
+        for (const [index, step] of steps.entries()) {
+          context = play(context, window, step, index + 1)
+          plain.play(step, index + 1)
+          expect(seenOf(context)).toEqual(plain.seen())
+        }
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  test('[LOG6] the kept turns fit the window, unless the newest alone is larger', () => {
+    fc.assert(
+      fc.property(manyTurns, ([window, steps]) => {
+        let context = nothing
+        for (const [index, step] of steps.entries()) {
+          context = play(context, window, step, index + 1)
+          const alone = context.spans.length === 1 && context.spans[0]?.turns === 1
+          if (!alone) expect(contextTokens(context)).toBeLessThanOrEqual(window)
+        }
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  test('[LOG6] however many turns, what is kept and what was left out are all messages, in a bounded number of spans', () => {
+    fc.assert(
+      fc.property(manyTurns, ([window, steps]) => {
+        const first = steps.findIndex((step) => step.open)
+        let context = nothing
+        for (const [index, step] of steps.entries()) context = play(context, window, step, index + 1)
+        expect(contextMessages(context) + context.omittedMessages).toBe(first === -1 ? 0 : steps.length - first)
+        expect(context.spans.length).toBeLessThanOrEqual(maxContextSpans)
+        expect(context.spans.at(-1)?.fromSeq).toBe(first === -1 ? undefined : steps.findLastIndex((step) => step.open) + 1)
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  test('[LOG6] beyond 128 turns the two smallest neighbours become one, never the newest', () => {
+    let context = nothing
+    for (let turn = 1; turn <= maxContextSpans; turn++) context = openSpan(context, 1_000_000, turn, turn === 50 || turn === 51 ? 1 : 100)
+    context = openSpan(context, 1_000_000, 1000, 1)
+    expect(context.spans).toHaveLength(maxContextSpans)
+    expect(context.spans[49]).toEqual({ fromSeq: 50, turns: 2, messages: 2, tokens: 2 })
+    expect(context.spans.at(-1)).toEqual({ fromSeq: 1000, turns: 1, messages: 1, tokens: 1 })
+  })
+})
+
+describe('against the log', () => {
+  test.for([
+    ['short histories', moves, 200],
+    ['long histories', longMoves, 5000],
+  ] as const)('[LOG6] what is kept are the messages from the first span on, and the rest was left out: %s', ([, histories, window]) => {
+    fc.assert(
+      fc.property(histories, (history) => {
+        const { events, state } = sessionAfter(history, window)
+        const { context } = state
+        const seqs = events.filter(isMessage).map(({ seq }) => seq)
+        const from = context.spans[0]?.fromSeq ?? Infinity
+        expect(contextMessages(context)).toBe(seqs.filter((seq) => seq >= from).length)
+        expect(context.omittedMessages).toBe(seqs.filter((seq) => seq < from).length)
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  test('[CMP2] a span begins at the start of a turn, so that the context holds whole turns only', () => {
+    fc.assert(
+      fc.property(moves, (history) => {
+        const driver = sessionAfter(history)
+        const starts = new Set(driver.eventsOf('turn.started').map(({ seq }) => seq))
+        expect(driver.state.context.spans.filter(({ fromSeq }) => !starts.has(fromSeq))).toEqual([])
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  test('[LOG6] with every message that a turn begins or grows by, older turns leave until the rest fits', () => {
+    fc.assert(
+      fc.property(moves, (history) => {
+        const { history: outcomes } = sessionAfter(history)
+        const states = outcomes.flatMap(({ events, after }) => (events.some(isMessage) && after ? [after] : []))
+        const tooLarge = states.filter(({ context }) => contextTokens(context) > context.window && context.spans.length > 1)
+        expect(tooLarge).toEqual([])
+      }),
+      { numRuns: 300 },
+    )
+  })
+})
+
+/** The rule in its plainest form: a list of turns, of which the oldest is dropped while all are too many tokens. */
+class PlainWindow {
+  readonly #window: number
+  #turns: { fromSeq: number; messages: number; tokens: number }[] = []
+  #omitted = 0
+
+  constructor(window: number) {
+    this.#window = window
+  }
+
+  play({ open, tokens }: Step, seq: number): void {
+    const last = this.#turns.at(-1)
+    if (open) this.#turns.push({ fromSeq: seq, messages: 1, tokens })
+    else if (last) this.#turns[this.#turns.length - 1] = { ...last, messages: last.messages + 1, tokens: last.tokens + tokens }
+    while (this.#turns.length > 1 && this.seen().tokens > this.#window) this.#omitted += this.#turns.shift()?.messages ?? 0
+  }
+
+  seen() {
+    const tokens = this.#turns.reduce((sum, turn) => sum + turn.tokens, 0)
+    const messages = this.#turns.reduce((sum, turn) => sum + turn.messages, 0)
+    return { fromSeq: this.#turns[0]?.fromSeq, turns: this.#turns.length, tokens, messages, omitted: this.#omitted }
+  }
+}
+
+function play(context: ContextWindow, window: number, { open, tokens }: Step, seq: number): ContextWindow {
+  return open ? openSpan(context, window, seq, tokens) : growSpan(context, tokens)
+}
+
+function seenOf(context: ContextWindow) {
+  return {
+    fromSeq: context.spans[0]?.fromSeq,
+    turns: context.spans.reduce((sum, span) => sum + span.turns, 0),
+    tokens: contextTokens(context),
+    messages: contextMessages(context),
+    omitted: context.omittedMessages,
+  }
+}
+
+function isMessage(event: Event): boolean {
+  return event.type === 'turn.started' || event.type === 'message.completed'
+}

@@ -1,0 +1,67 @@
+/** Draws commands. Each has its own key and carries it as a word in its input or title, so that the log tells how often it had an effect. */
+import type { Principal } from '../../src/protocol/access.ts'
+import type { SubmitTurn, UpdateSession } from '../../src/protocol/body.ts'
+import type { CommandRecord, History } from './history.ts'
+import type { Random } from './random.ts'
+
+export type CommandBody =
+  | { verb: 'submitTurn'; args: SubmitTurn }
+  | { verb: 'cancelTurn'; args: { turnId: string } }
+  | { verb: 'update'; args: { patch: UpdateSession } }
+
+export interface DrawnCommand {
+  record: CommandRecord
+  body: CommandBody
+}
+
+export function drawCommand(random: Random, history: History, principal: Principal): DrawnCommand {
+  const key = `~cmd${history.commands.size + 1}~`
+  const body = drawBody(random, history, key)
+  const record: CommandRecord = {
+    key,
+    verb: body.verb,
+    whenBusy: body.verb === 'submitTurn' ? body.args.whenBusy : null,
+    turnId: body.verb === 'cancelTurn' ? body.args.turnId : null,
+    principal,
+    unanswered: 0,
+    answers: [],
+  }
+  history.commands.set(key, record)
+  return { record, body }
+}
+
+/** What any answer to any command tells of its effect; null: it says nothing that this test knows. */
+export function readResult(result: unknown): { seq: number | null; turnId: string | null } {
+  if (typeof result !== 'object' || result === null) return { seq: null, turnId: null }
+  if ('turn' in result && 'seq' in result) return { seq: numberOf(result.seq), turnId: idOf(result.turn) }
+  if ('queuedAt' in result) return { seq: null, turnId: idOf(result) }
+  return { seq: null, turnId: null }
+}
+
+function drawBody(random: Random, history: History, word: string): CommandBody {
+  const turnId = latestTurnId(random, history)
+  const verb = random.weighted([[12, 'submitTurn'], [turnId ? 3 : 0, 'cancelTurn'], [1.5, 'update']] as const)
+  if (verb === 'cancelTurn' && turnId) return { verb, args: { turnId } }
+  if (verb === 'update') return { verb, args: { patch: drawPatch(random, word) } }
+  const whenBusy = random.weighted([[8, 'enqueue'], [2, 'reject'], [3, 'interrupt'], [6, 'steer'], [4, 'collect']] as const)
+  return { verb: 'submitTurn', args: { input: [{ type: 'text', text: `please ${word} 😀` }], whenBusy } }
+}
+
+function drawPatch(random: Random, word: string): UpdateSession {
+  const title = `title ${word}`
+  return random.chance(0.3) ? { title, tags: [`t${random.between(1, 9)}`] } : { title }
+}
+
+/** Mostly one of the newest turns, which may still be running. */
+function latestTurnId(random: Random, history: History): string | null {
+  const turnIds = [...history.events.values()].flatMap((event) => (event.type === 'turn.queued' ? [event.turnId] : []))
+  return turnIds.length === 0 ? null : random.pick(turnIds.slice(-3))
+}
+
+function idOf(turn: unknown): string | null {
+  return typeof turn === 'object' && turn !== null && 'id' in turn && typeof turn.id === 'string' ? turn.id : null
+}
+
+function numberOf(value: unknown): number | null {
+  return typeof value === 'number' ? value : null
+}

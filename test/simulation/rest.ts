@@ -1,0 +1,113 @@
+/**
+ * The end of a schedule. What was broken heals and everybody comes back; then all that was accepted must come to its end
+ * by itself, nothing may go on for ever, and everyone must have ended up with the same log.
+ */
+import { isDeepStrictEqual } from 'node:util'
+import type { Event } from '../../src/protocol/event.ts'
+import type { SessionAnswer, SessionRequest, SessionVerb } from '../../src/session/requests.ts'
+import type { LogModel } from './log-model.ts'
+import { judge } from './model.ts'
+import type { World } from './world.ts'
+
+/** Far more tasks than any schedule needs to come to rest. */
+const maxTasks = 20_000
+/** What is due later than this (the end of a token that lives for days, say) does not keep the world from resting. */
+const horizonMs = 86_400_000
+
+export async function judgeAtRest(world: World): Promise<void> {
+  heal(world)
+  await comeToRest(world)
+  if (world.history.violation) return
+  const log = await readLog(world)
+  const model = judge(world.history, log)
+  if (world.history.violation) return
+  checkClients(world, log.length)
+  checkIndex(world, log.length)
+  await checkReads(world, model)
+  await checkRestart(world, log)
+}
+
+function heal(world: World): void {
+  const { patience, index, caller, clients } = world
+  world.history.note('everything heals')
+  patience.isOver = true
+  index.health = 'well'
+  caller.isUnlucky = false
+  for (const client of clients) {
+    client.readOn()
+    client.connect()
+  }
+}
+
+async function comeToRest({ clock, history, object }: World): Promise<void> {
+  for (let tasks = 0; tasks < maxTasks && !history.violation; tasks++) {
+    if ((clock.nextAt() ?? Infinity) > clock.now + horizonMs) return
+    await clock.step()
+  }
+  if (!history.violation) history.violate('TRN3', `after ${maxTasks} more tasks something still goes on, ${object.alarmsFired} alarms into it`)
+}
+
+async function readLog(world: World): Promise<Event[]> {
+  const log: Event[] = []
+  const { caller, history } = world
+  for (let after: number | null = 0; after !== null && !history.violation; ) {
+    const page: ValueOf<'listEvents'> = await ask(world, { verb: 'listEvents', ...caller.envelope(), args: { after, limit: 100 } })
+    log.push(...page.items)
+    after = page.next
+  }
+  return log
+}
+
+function checkClients({ clients, history }: World, head: number): void {
+  for (const client of clients) {
+    if (client.refusedWith !== null) {
+      const expires = client.principal.kind === 'token' && client.principal.expiresAt < 1e15
+      if (client.refusedWith !== 4401 || !expires) history.violate('ATT1', `${client.name} was refused with ${client.refusedWith}`)
+      continue
+    }
+    const { cursor, isReady } = client.transcript
+    if (!isReady || cursor !== head) history.violate('ATT1', `${client.name} came to rest at ${cursor} (ready: ${isReady}) of ${head}`)
+    if (!client.isServed) history.violate('TRN6', `${client.name} never got an answer to a command`)
+  }
+}
+
+/** What the index has is as new as the log, once nothing stands in the way (IDX2). */
+function checkIndex({ index, history }: World, head: number): void {
+  if (index.row?.version !== head) history.violate('IDX2', `the index came to rest at version ${index.row?.version} of ${head}`)
+}
+
+async function checkReads(world: World, model: LogModel): Promise<void> {
+  const { caller, history } = world
+  const page = { before: null, limit: 200 }
+  const turns = await ask(world, { verb: 'listTurns', ...caller.envelope(), args: { ...page, status: null } })
+  const known = [...model.turns.values()].reverse().map((turn) => `${turn.turnId} ${turn.end?.type.slice('turn.'.length)}`)
+  const listed = turns.items.map((turn) => `${turn.id} ${turn.status}`)
+  if (!isDeepStrictEqual(listed, known)) history.violate('LOG3', `listTurns shows ${listed.join()}; the log has ${known.join()}`)
+  const messages = await ask(world, { verb: 'listMessages', ...caller.envelope(), args: { ...page, at: null } })
+  const shown = messages.items.map((message) => message.id)
+  const conversation = model.conversation.map((message) => message.id)
+  if (!isDeepStrictEqual(shown, conversation)) history.violate('TRN8', `listMessages shows ${shown.join()}; the log has ${conversation.join()}`)
+}
+
+/** An object that slept or crashed equals one that never did (LOG3): the history compares what is shown at one head. */
+async function checkRestart(world: World, log: Event[]): Promise<void> {
+  const { caller, object, history } = world
+  for (const restart of [() => {}, () => object.evict(), () => object.crash()]) {
+    restart()
+    history.sawSession('caller', await ask(world, { verb: 'get', ...caller.envelope(), args: {} }), 'member')
+    const again = await readLog(world)
+    if (!isDeepStrictEqual(again, log)) history.violate('LOG1', `the log of ${log.length} events has ${again.length} after a restart, or others`)
+  }
+}
+
+type ValueOf<V extends SessionVerb> = Extract<SessionAnswer<V>, { ok: true }>['value']
+
+/** Asks, and lets the world run until there is an answer. A refusal is a bug here, as is silence. */
+async function ask<R extends SessionRequest>(world: World, request: R): Promise<ValueOf<R['verb']>> {
+  const answers: SessionAnswer<R['verb']>[] = []
+  world.caller.ask(request, (answer) => answers.push(answer))
+  await comeToRest(world)
+  const [answer] = answers
+  if (!answer?.ok) throw new Error(`At rest, ${request.verb} is answered with ${JSON.stringify(answer)}`)
+  return answer.value
+}

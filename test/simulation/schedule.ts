@@ -1,0 +1,128 @@
+/**
+ * One schedule: a session, whoever talks to it, and all that goes wrong, drawn from a seed. Between any two tasks of the
+ * clock something may happen: a client comes, goes or sends, the object crashes or is evicted, the index fails. At the
+ * end everything heals, comes to rest, and is judged.
+ */
+import { drawCommand } from './commands.ts'
+import type { Violation } from './history.ts'
+import { judgeAtRest } from './rest.ts'
+import type { SimulatedClient } from './simulated-client.ts'
+import { World, type Plant } from './world.ts'
+
+export interface ScheduleReport {
+  seed: number
+  violation: Violation | null
+  /** What happened, oldest first. */
+  lines: string[]
+  tasks: number
+  events: number
+  restarts: number
+}
+
+export async function runSchedule(seed: number, plant?: Plant): Promise<ScheduleReport> {
+  const world = new World(seed, plant)
+  const { history, clock } = world
+  try {
+    await new Schedule(world).run()
+    if (!history.violation) await judgeAtRest(world)
+  } catch (error) {
+    world.object.threw('simulation', error)
+  } finally {
+    world.close()
+  }
+  const { violation, lines, restarts } = history
+  return { seed, violation, lines, tasks: clock.tasksRun, events: history.events.size, restarts }
+}
+
+class Schedule {
+  readonly #world: World
+  readonly #actions: readonly (readonly [number, () => void])[]
+
+  constructor(world: World) {
+    this.#world = world
+    this.#actions = this.#drawActions()
+  }
+
+  async run(): Promise<void> {
+    const { random, history, clock } = this.#world
+    this.#create()
+    for (let left = random.between(20, 100); left > 0 && !history.violation; left--) {
+      random.weighted(this.#actions)()
+      const tasks = random.weighted([[4, random.between(0, 3)], [4, random.between(4, 12)], [1, random.between(13, 60)]])
+      for (let i = 0; i < tasks && !history.violation; i++) {
+        if (!(await clock.step())) break
+      }
+    }
+  }
+
+  /** How likely each thing is in this schedule: some are calm, some are nothing but trouble. */
+  #drawActions(): readonly (readonly [number, () => void])[] {
+    const { random, object } = this.#world
+    const trouble = random.pick([0, 0.3, 1, 3])
+    return [
+      [8, () => this.#command()],
+      [2, () => this.#world.caller.read()],
+      [3, () => this.#arrive()],
+      [1, () => this.#withClient((client) => client.leave())],
+      [1, () => this.#withClient((client) => client.loseLine())],
+      [1, () => this.#withClient((client) => client.stopReading())],
+      [1, () => this.#withClient((client) => client.readOn())],
+      [1, () => this.#withClient((client) => client.repeat())],
+      [0.5, () => this.#withClient((client) => client.babble())],
+      [0.5, () => this.#reuseKey()],
+      [trouble, () => this.#fell('crash', () => object.crash())],
+      [trouble * random.fraction(), () => this.#fell('eviction', () => object.evict())],
+      [0.7, () => this.#worsenIndex()],
+      [4, () => {}],
+    ]
+  }
+
+  #create(): void {
+    const { caller, random } = this.#world
+    const body = { agent: random.pick(['resumer', 'quitter']), title: 'a simulation', instructions: 'Be brief.' }
+    caller.ask({ verb: 'create', ...caller.envelope('create'), args: { body } }, (answer) => {
+      if (!answer.ok) this.#world.history.violate('LOG2', `the session was not created: ${JSON.stringify(answer.error)}`)
+      else caller.sawSession(answer)
+    })
+  }
+
+  #command(): void {
+    const { random, history, caller, clients } = this.#world
+    // Nothing is asked of a session that nobody knows to exist.
+    if (history.sessions.size === 0) return
+    const client = random.chance(0.6) && clients.length > 0 ? random.pick(clients) : null
+    const command = drawCommand(random, history, client?.principal ?? caller.principal)
+    if (client) client.command(command)
+    else caller.command(command)
+  }
+
+  #reuseKey(): void {
+    const { random, history, caller } = this.#world
+    const accepted = [...history.commands.values()].filter((command) => command.verb !== 'cancelTurn' && command.answers.some((answer) => answer.ok))
+    if (accepted.length > 0) caller.reuseKey(random.pick(accepted))
+  }
+
+  #arrive(): void {
+    const { random, clients, history } = this.#world
+    if (history.sessions.size === 0) return
+    const isNew = clients.length === 0 || (clients.length < 4 && random.chance(0.4))
+    if (isNew) this.#world.newClient().connect(random.pick([0, null]))
+    else random.pick(clients).connect()
+  }
+
+  #withClient(act: (client: SimulatedClient) => void): void {
+    const { random, clients } = this.#world
+    if (clients.length > 0) act(random.pick(clients))
+  }
+
+  #fell(what: string, act: () => void): void {
+    this.#world.history.note(what)
+    act()
+  }
+
+  #worsenIndex(): void {
+    const { random, index, history } = this.#world
+    index.health = random.pick(['well', 'well', 'slow', 'fails', 'hangs', 'forgets to answer'])
+    history.note(`the index ${index.health}`)
+  }
+}

@@ -1,0 +1,91 @@
+/** Everything of one schedule, wired: one object with the session under test in it, its agents and index, and who talks to it. */
+import type { AgentRegistry } from '../../src/agents/agent.ts'
+import type { Principal } from '../../src/protocol/access.ts'
+import type { Host } from '../../src/session/host.ts'
+import { Session, type SessionDependencies } from '../../src/session/session.ts'
+import { History } from './history.ts'
+import { Random } from './random.ts'
+import { SimulatedAgent, type Patience } from './simulated-agent.ts'
+import { SimulatedCaller } from './simulated-caller.ts'
+import { SimulatedClient } from './simulated-client.ts'
+import { SimulatedIndex } from './simulated-index.ts'
+import type { Weather } from './simulated-network.ts'
+import { SimulatedObject, type SessionUnderTest } from './simulated-object.ts'
+import { VirtualClock } from './virtual-clock.ts'
+
+export type Address = { tenant: string; sessionId: string }
+export type MakeSession = (host: Host, address: Address, dependencies: SessionDependencies) => SessionUnderTest
+
+/** A bug planted by hand, to see that it is found: it may wrap the session or spoil the world around it. */
+export interface Plant {
+  makeSession?: MakeSession
+  spoil?: (world: World) => void
+}
+
+const owner: Principal = { kind: 'key', id: 'key_00000000000000000000000001', tenant: 'default', scope: 'member' }
+
+export class World {
+  readonly random: Random
+  readonly clock: VirtualClock
+  readonly history = new History()
+  readonly object: SimulatedObject
+  readonly index: SimulatedIndex
+  readonly caller: SimulatedCaller
+  readonly clients: SimulatedClient[] = []
+  readonly patience: Patience = { isOver: false }
+  readonly address: Address
+  readonly #weather: Weather
+
+  constructor(seed: number, plant: Plant = {}) {
+    this.random = new Random(seed)
+    this.clock = new VirtualClock(this.random)
+    this.address = { tenant: 'default', sessionId: `ses_${this.random.text(26)}` }
+    const makeSession = plant.makeSession ?? ((host, address, dependencies) => new Session(host, address, dependencies))
+    this.object = new SimulatedObject(this.clock, this.random, this.history, (host) => makeSession(host, this.address, this.#dependencies))
+    this.index = new SimulatedIndex(this.object)
+    this.caller = new SimulatedCaller(owner, this.address, this.object)
+    this.#weather = {
+      latencyMs: this.random.pick([2, 20, 300]),
+      byteWeight: this.random.weighted([[3, 1], [1, 1500]]),
+    }
+    this.object.confirmMs = this.random.pick([0, 5, 40, 400])
+    this.#agents = this.#makeAgents()
+    plant.spoil?.(this)
+  }
+
+  readonly #agents: AgentRegistry
+
+  newClient(): SimulatedClient {
+    const name = `client${this.clients.length + 1}`
+    const client = new SimulatedClient(name, this.#drawPrincipal(name), this.address, this.object, this.#weather)
+    this.clients.push(client)
+    return client
+  }
+
+  close(): void {
+    this.object.storage.close()
+  }
+
+  get #dependencies(): SessionDependencies {
+    return { agents: this.#agents, index: this.index }
+  }
+
+  #makeAgents(): AgentRegistry {
+    const agents = [
+      new SimulatedAgent('resumer', 'resume', this.object, this.patience),
+      new SimulatedAgent('quitter', 'interrupt', this.object, this.patience),
+    ]
+    return {
+      get: (name) => agents.find((agent) => agent.name === name) ?? null,
+      list: () => agents,
+      defaultName: 'resumer',
+    }
+  }
+
+  #drawPrincipal(name: string): Principal {
+    const access = this.random.weighted([[5, null], [3, 'write'], [1, 'read'], [1, 'approve']] as const)
+    if (access === null) return owner
+    const lifeMs = this.random.chance(0.2) ? this.random.between(100, 60_000) : 1e9
+    return { kind: 'token', id: name, ...this.address, access, epoch: 0, expiresAt: this.object.now() + lifeMs }
+  }
+}
