@@ -6,7 +6,7 @@
  * An acknowledgement is a function of the steered inputs before it. It is therefore recognised by making it again,
  * never by its looks: a steered text may itself look like a reply.
  */
-import { messageIdAt } from '../protocol/ids.ts'
+import { omissionMarkerId } from '../protocol/ids.ts'
 import type { Message, Part } from '../protocol/message.ts'
 import type { StepRequest } from './agent.ts'
 
@@ -42,9 +42,8 @@ export function readDemoTurn({ context, turnId }: StepRequest): DemoTurn {
   return { input, heldMessages: at + 1, acknowledgement: acknowledge(steers), wordsSaid }
 }
 
-/** A real message carries a seq from 1 on in its id. */
 function isMarker({ id, turnId }: Message): boolean {
-  return id === messageIdAt(0, 0, turnId)
+  return id === omissionMarkerId(turnId)
 }
 
 function inputOf(parts: Part[]): DemoInput {

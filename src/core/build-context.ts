@@ -2,7 +2,7 @@
  * The messages an agent is given: the kept ones in path order, behind a marker that says what was left out, and with a
  * result for every tool call, for providers refuse a call without one (rule TRN3).
  */
-import { messageIdAt } from '../protocol/ids.ts'
+import { messageIdAt, omissionMarkerId } from '../protocol/ids.ts'
 import type { Message, Part } from '../protocol/message.ts'
 
 export function buildContext(kept: readonly Message[], omittedMessages: number): Message[] {
@@ -14,7 +14,7 @@ export function buildContext(kept: readonly Message[], omittedMessages: number):
 function marker(first: Message, omittedMessages: number): Message {
   const count = omittedMessages === 1 ? '1 earlier message was' : `${omittedMessages} earlier messages were`
   return {
-    id: messageIdAt(0, 0, first.turnId),
+    id: omissionMarkerId(first.turnId),
     seq: 1,
     turnId: first.turnId,
     role: 'user',

@@ -14,8 +14,8 @@ export function contextMessages(context: ContextWindow): number {
 
 /** A turn begins: its input opens a new span, and older ones leave until all fit. */
 export function openSpan(context: ContextWindow, window: number, fromSeq: number, tokens: number): ContextWindow {
-  const spans = [...context.spans, { fromSeq, turns: 1, messages: 1, tokens }]
-  return trim({ ...context, window, spans: mergeSmallest(spans) })
+  const trimmed = trim({ ...context, window, spans: [...context.spans, { fromSeq, turns: 1, messages: 1, tokens }] })
+  return { ...trimmed, spans: mergeSmallest(trimmed.spans) }
 }
 
 /** A message joins the newest turn. */

@@ -7,5 +7,5 @@ if (Number(process.versions.node.split('.')[0]) < OLDEST_NODE) {
   process.stderr.write(`dormouse: Node ${OLDEST_NODE} or newer is needed; this is ${process.versions.node} (${process.execPath}).\n`)
   process.exitCode = 1
 } else {
-  import('./local-server.js').then((local) => local.runLocalServer())
+  void import('./local-server.js').then((local) => local.runLocalServer())
 }

@@ -95,3 +95,8 @@ export function messageIdAt(seq: number, ordinal: number, turnId: string): strin
   const place = encodeInteger(seq, MESSAGE_SEQ_LENGTH) + encodeInteger(ordinal % 1024, ORDINAL_LENGTH)
   return `msg_${place}${entropyOf(turnId)}`
 }
+
+/** The id of the message that stands in a context for what was left out before it; no message of the log has it. */
+export function omissionMarkerId(turnId: string): string {
+  return messageIdAt(0, 0, turnId)
+}

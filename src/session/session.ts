@@ -67,7 +67,7 @@ export class Session {
     this.#dependencies = dependencies
     this.#store = new SessionStore(host.sql)
     this.#readStore = new SessionStore(host.sql)
-    this.#alarm = new WakeAlarm(host)
+    this.#alarm = new WakeAlarm(host, () => this.#awake?.connections.nextExpiry() ?? null)
     this.#erasure = new Erasure(host, this.#store, this.#alarm, dependencies.index, name)
   }
 

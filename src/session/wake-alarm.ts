@@ -14,19 +14,23 @@ export class WakeAlarm {
   readonly #host: Host
   /** Undefined: not known since the object woke. */
   #dueAt: number | null | undefined
+  /** When something is due that no caller of `ensure` speaks for: an alarm must not put it off. */
+  readonly #alsoDueAt: () => number | null
   /** Rows written by setting it. */
   rowsWritten = 0
 
-  constructor(host: Host) {
+  constructor(host: Host, alsoDueAt: () => number | null) {
     this.#host = host
+    this.#alsoDueAt = alsoDueAt
   }
 
   /** Makes sure that the object wakes at `at` or earlier. What else is due is found again when it does. */
   ensure(at: number): void {
     if (this.#isDueBy(at)) return
-    this.#host.setAlarm(at)
+    const dueAt = Math.min(at, this.#alsoDueAt() ?? Infinity)
+    this.#host.setAlarm(dueAt)
     this.rowsWritten += 1
-    this.#dueAt = at
+    this.#dueAt = dueAt
   }
 
   /** Learns what is set, so that `ensure` may not put off an earlier alarm from before the object woke. */
@@ -42,10 +46,6 @@ export class WakeAlarm {
   /** What a transaction that was rolled back had set is not set. */
   forget(): void {
     this.#dueAt = undefined
-  }
-
-  wouldWrite(at: number): boolean {
-    return !this.#isDueBy(at)
   }
 
   #isDueBy(at: number): boolean {

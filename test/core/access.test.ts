@@ -24,7 +24,9 @@ const rows: { verbs: Verb[]; allowed: Level[] }[] = [
   { verbs: ['allKeys'], allowed: ['operator'] },
 ]
 
-const cells = rows.flatMap(({ verbs, allowed }) => verbs.flatMap((verb) => levels.map((level) => ({ verb, level, may: allowed.includes(level) }))))
+const cells = rows.flatMap(({ verbs, allowed }) =>
+  verbs.flatMap((verb) => levels.map((level) => ({ verb, level, may: allowed.includes(level) }))),
+)
 
 describe('authorize', () => {
   test.for(cells)('[SEC2] $level may $verb: $may', ({ verb, level, may }) => {

@@ -3,7 +3,7 @@
  * only once the moves before it were played: `SessionDriver` turns it into the command that it means at that moment.
  * Every word that a move brings in begins with `BODY_MARK`, so that a body can be told wherever it turns up.
  */
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import type { By } from '../../src/protocol/access.ts'
 import type { Profile } from '../../src/protocol/event.ts'
 import type { InputPart, Part } from '../../src/protocol/message.ts'
@@ -47,15 +47,21 @@ const text = fc.tuple(fc.nat(), fc.nat(120)).map(([word, length]) => `${BODY_MAR
 const textPart = text.map((words): InputPart => ({ type: 'text', text: words }))
 const filePart = text.map((words): InputPart => ({ type: 'file', mediaType: 'text/plain', url: `https://files.test/${words}` }))
 
-const input = fc.oneof(
-  { weight: 4, arbitrary: fc.tuple(textPart) },
-  { weight: 1, arbitrary: fc.tuple(textPart, filePart) },
-)
+const input = fc.oneof({ weight: 4, arbitrary: fc.tuple(textPart) }, { weight: 1, arbitrary: fc.tuple(textPart, filePart) })
 
 const spoken: fc.Arbitrary<Part[]> = fc.oneof(
   { weight: 4, arbitrary: fc.tuple(textPart) },
-  { weight: 1, arbitrary: fc.tuple(text.map((words): Part => ({ type: 'reasoning', text: words })), textPart) },
-  { weight: 1, arbitrary: fc.tuple(text.map((words): Part => ({ type: 'tool-call', toolCallId: 'call', toolName: 'look', input: words }))) },
+  {
+    weight: 1,
+    arbitrary: fc.tuple(
+      text.map((words): Part => ({ type: 'reasoning', text: words })),
+      textPart,
+    ),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.tuple(text.map((words): Part => ({ type: 'tool-call', toolCallId: 'call', toolName: 'look', input: words }))),
+  },
 )
 
 const whenBusy = fc.constantFrom<WhenBusy>('enqueue', 'enqueue', 'reject', 'interrupt', 'steer', 'steer', 'collect')
@@ -97,7 +103,10 @@ const wish: fc.Arbitrary<Wish> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ type: fc.constant('fail' as const), staleBy }) },
   {
     weight: 2,
-    arbitrary: fc.record({ type: fc.constant('recover' as const), recovery: fc.constantFrom('resume' as const, 'resume' as const, 'interrupt' as const) }),
+    arbitrary: fc.record({
+      type: fc.constant('recover' as const),
+      recovery: fc.constantFrom('resume' as const, 'resume' as const, 'interrupt' as const),
+    }),
   },
   { weight: 1, arbitrary: update },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('revokeTokens' as const), by }) },
@@ -111,9 +120,13 @@ const readDelay = fc.nat(4)
 
 export const move: fc.Arbitrary<Move> = fc.record({ wish, elapsedMs, said, readDelay })
 
-export const moves: fc.Arbitrary<Move[]> = fc.array(move, { maxLength: 80, size: 'max' })
+export const moves: fc.Arbitrary<Move[]> = fc.array(move, { maxLength: 60, size: 'max' })
 
 /** Hundreds of turns: bursts of one move again and again, and short turns between them. */
 export const longMoves: fc.Arbitrary<Move[]> = fc
-  .array(fc.tuple(fc.array(move, { minLength: 1, maxLength: 3 }), fc.integer({ min: 1, max: 60 })), { minLength: 1, maxLength: 12, size: 'max' })
+  .array(fc.tuple(fc.array(move, { minLength: 1, maxLength: 3 }), fc.integer({ min: 1, max: 60 })), {
+    minLength: 1,
+    maxLength: 12,
+    size: 'max',
+  })
   .map((bursts) => bursts.flatMap(([burst, times]) => Array.from({ length: times }, () => burst).flat()))

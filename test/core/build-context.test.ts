@@ -1,5 +1,5 @@
 /** The messages an agent is given: all that is kept, a marker for the rest, and a result for every tool call. */
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { buildContext } from '../../src/core/build-context.ts'
 import { MessageSchema, type Message, type Part } from '../../src/protocol/message.ts'
@@ -17,16 +17,14 @@ function messageAt(seq: number, role: Message['role'], parts: Part[]): Message {
 }
 
 /** Messages with up to three tool calls each; the tools among `answered` have a result in a message of their own. */
-const conversation = fc
-  .array(fc.record({ calls: fc.nat(3), answered: fc.nat(3) }), { maxLength: 12 })
-  .map((turns) =>
-    turns.flatMap(({ calls, answered }, turn): Message[] => {
-      const ids = Array.from({ length: calls }, (_, index) => `call ${turn}.${index}`)
-      const results = ids.slice(0, answered).map(result)
-      const asked = messageAt(10 * turn + 1, 'assistant', [text('Let me see.'), ...ids.map(call)])
-      return results.length > 0 ? [asked, messageAt(10 * turn + 2, 'tool', results)] : [asked]
-    }),
-  )
+const conversation = fc.array(fc.record({ calls: fc.nat(3), answered: fc.nat(3) }), { maxLength: 12 }).map((turns) =>
+  turns.flatMap(({ calls, answered }, turn): Message[] => {
+    const ids = Array.from({ length: calls }, (_, index) => `call ${turn}.${index}`)
+    const results = ids.slice(0, answered).map(result)
+    const asked = messageAt(10 * turn + 1, 'assistant', [text('Let me see.'), ...ids.map(call)])
+    return results.length > 0 ? [asked, messageAt(10 * turn + 2, 'tool', results)] : [asked]
+  }),
+)
 
 describe('the context', () => {
   test('[TRN3] holds one result for every tool call, after it, and nothing of what was kept is changed or moved', () => {
@@ -57,7 +55,12 @@ describe('the context', () => {
   test('[TRN3] a call whose turn ended before its tool did gets an error for a result', () => {
     const asked = messageAt(4, 'assistant', [text('Let me see.'), call('a'), call('b')])
     const context = buildContext([asked, messageAt(5, 'tool', [result('a')])], 0)
-    expect(context[1]).toMatchObject({ seq: 4, turnId, role: 'tool', parts: [{ type: 'tool-result', toolCallId: 'b', toolName: 'tool of b', isError: true }] })
+    expect(context[1]).toMatchObject({
+      seq: 4,
+      turnId,
+      role: 'tool',
+      parts: [{ type: 'tool-result', toolCallId: 'b', toolName: 'tool of b', isError: true }],
+    })
     expect(context.map(({ role }) => role)).toEqual(['assistant', 'tool', 'tool'])
   })
 
@@ -82,7 +85,9 @@ function toolIdOf(part: Part): string[] {
 
 function resultsBeforeTheirCalls(context: Message[]) {
   return (message: Message, index: number): Part[] =>
-    message.parts.filter((part) => part.type === 'tool-result' && !context.slice(0, index).some((earlier) => asks(earlier, part.toolCallId)))
+    message.parts.filter(
+      (part) => part.type === 'tool-result' && !context.slice(0, index).some((earlier) => asks(earlier, part.toolCallId)),
+    )
 }
 
 function asks({ parts }: Message, toolCallId: string): boolean {

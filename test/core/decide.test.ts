@@ -29,7 +29,12 @@ describe('the session itself', () => {
 
   test('[LOG3] what a patch leaves out stays, null clears, and metadata and instructions are known by their seq', () => {
     const driver = newSession()
-    driver.perform({ type: 'updateSession', by: bob, patch: { title: 'Talk', model: 'large', tags: ['red'], instructions: 'Be brief.' }, window: null })
+    driver.perform({
+      type: 'updateSession',
+      by: bob,
+      patch: { title: 'Talk', model: 'large', tags: ['red'], instructions: 'Be brief.' },
+      window: null,
+    })
     driver.perform({ type: 'updateSession', by: bob, patch: { title: null, archived: true, metadata: {} }, window: null })
     expect(driver.state).toMatchObject({ title: null, model: 'large', tags: ['red'], archived: true, instructionsSeq: 2, metadataSeq: 3 })
     expect(driver.events.map((event) => 'window' in event)).toEqual([true, false, false])
@@ -81,7 +86,9 @@ describe('cancel', () => {
     const driver = busySession()
     const { decision } = driver.perform(driver.submit())
     const turnId = decision.ok ? (decision.receipt.turnId ?? '') : ''
-    expect(driver.perform(driver.cancel(turnId)).events).toMatchObject([{ type: 'turn.cancelled', turnId, startedAt: null, attempt: 0, queuedSeq: 4 }])
+    expect(driver.perform(driver.cancel(turnId)).events).toMatchObject([
+      { type: 'turn.cancelled', turnId, startedAt: null, attempt: 0, queuedSeq: 4 },
+    ])
     expect(driver.state.queue).toEqual([])
   })
 
@@ -94,7 +101,10 @@ describe('cancel', () => {
       const command = { ...driver.cancel(turnId), past }
       expect(decide(driver.state, command, driver.now)).toMatchObject({ ok: false, error: { code: 'turn_finished' } })
     }
-    expect(driver.perform(driver.cancel('trn_ZZZZZZZZZZ0000000000000000')).decision).toMatchObject({ ok: false, error: { code: 'not_found' } })
+    expect(driver.perform(driver.cancel('trn_ZZZZZZZZZZ0000000000000000')).decision).toMatchObject({
+      ok: false,
+      error: { code: 'not_found' },
+    })
   })
 })
 
@@ -111,7 +121,10 @@ describe('steps and recoveries', () => {
     const error = { code: 'agent_unavailable' as const, message: 'It is away.', retryable: true }
     const { generation = 0 } = driver.state.active ?? {}
     const { events } = driver.perform({ type: 'failTurn', generation, error, report: driver.report(said) })
-    expect(events).toMatchObject([{ type: 'message.completed', message: { finishReason: 'error' } }, { type: 'turn.failed', error }])
+    expect(events).toMatchObject([
+      { type: 'message.completed', message: { finishReason: 'error' } },
+      { type: 'turn.failed', error },
+    ])
   })
 
   test('[TRN4] a recovery lets a new generation speak and voids the message of the old one', () => {
@@ -129,7 +142,10 @@ describe('steps and recoveries', () => {
   test('[TRN4] three recoveries without a durable step are the most; the next ends the turn as interrupted', () => {
     const driver = busySession()
     const types = Array.from({ length: 4 }, () => typesOf(driver.perform(driver.recover('resume', said))))
-    expect(types).toEqual([...Array.from({ length: maxFruitlessAttempts }, () => ['turn.resumed']), ['message.completed', 'turn.interrupted']])
+    expect(types).toEqual([
+      ...Array.from({ length: maxFruitlessAttempts }, () => ['turn.resumed']),
+      ['message.completed', 'turn.interrupted'],
+    ])
     expect(maxFruitlessAttempts).toBe(3)
   })
 

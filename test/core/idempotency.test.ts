@@ -1,5 +1,5 @@
 /** The idempotency window: what a repeated command is told, and for how long. */
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Commit, RememberedCommand } from '../../src/core/commit.ts'
 import { recall, remember } from '../../src/core/idempotency.ts'

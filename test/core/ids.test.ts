@@ -1,5 +1,5 @@
 /** Ids carry the seq they belong to, and never meet again within a session. */
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import * as v from 'valibot'
 import {
@@ -96,8 +96,11 @@ describe('ids', () => {
     expect(encodeBase32(new Uint8Array([255, 255, 255, 255, 255]), 8)).toBe('ZZZZZZZZ')
   })
 
-  test.for(['trn_', 'trn_0123456789ABCDEF0123456789X', 'ses_0123456789ABCDEF0123456789', 'trn_0123456789abcdef0123456789', 'trn_0123456789ABCDEF012345678U'])(
-    '[SEC3] a malformed turn id is refused: %s',
-    (id) => expect(v.is(TurnIdSchema, id)).toBe(false),
-  )
+  test.for([
+    'trn_',
+    'trn_0123456789ABCDEF0123456789X',
+    'ses_0123456789ABCDEF0123456789',
+    'trn_0123456789abcdef0123456789',
+    'trn_0123456789ABCDEF012345678U',
+  ])('[SEC3] a malformed turn id is refused: %s', (id) => expect(v.is(TurnIdSchema, id)).toBe(false))
 })

@@ -112,7 +112,12 @@ export class SessionDriver {
     const own = this.events.filter((event) => 'turnId' in event && event.turnId === turnId)
     const end = own.find(isTerminal)
     if (!end) return own.some((event) => event.type === 'turn.queued') ? 'queued' : null
-    const status = { 'turn.completed': 'completed', 'turn.failed': 'failed', 'turn.cancelled': 'cancelled', 'turn.interrupted': 'interrupted' } as const
+    const status = {
+      'turn.completed': 'completed',
+      'turn.failed': 'failed',
+      'turn.cancelled': 'cancelled',
+      'turn.interrupted': 'interrupted',
+    } as const
     return status[end.type]
   }
 
@@ -166,7 +171,9 @@ export class SessionDriver {
   #turnFor({ target, pick }: Extract<Wish, { type: 'cancel' }>): string {
     const unknown = turnIdAt((this.#state?.head ?? 0) + 1, '0000000000000000')
     const old = target === 'old' ? this.events.filter(isTerminal) : []
-    const candidates = { active: this.#state?.active ? [this.#state.active] : [], queued: this.#state?.queue ?? [], old, unknown: [] }[target]
+    const candidates = { active: this.#state?.active ? [this.#state.active] : [], queued: this.#state?.queue ?? [], old, unknown: [] }[
+      target
+    ]
     return candidates[pick % candidates.length]?.turnId ?? unknown
   }
 }

@@ -1,5 +1,5 @@
 /** Order of the conversation, and what becomes of inputs that are given to a turn while it runs. */
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { isTerminal, type Event, type EventOf } from '../../src/protocol/event.ts'
 import type { InputPart, Part } from '../../src/protocol/message.ts'
@@ -37,7 +37,9 @@ describe('order of the conversation', () => {
       fc.property(moves, (history) => {
         const driver = sessionAfter(history)
         const placed = driver.eventsOf('message.completed').flatMap((event) => (event.steeredSeq === undefined ? [] : [event]))
-        expect(placed.map(({ seq }) => stepAfter(driver, seq))).toEqual(placed.map(({ steeredSeq = 0 }) => firstStepThatSaw(driver, steeredSeq)))
+        expect(placed.map(({ seq }) => stepAfter(driver, seq))).toEqual(
+          placed.map(({ steeredSeq = 0 }) => firstStepThatSaw(driver, steeredSeq)),
+        )
       }),
       { numRuns: 300 },
     )
@@ -136,12 +138,15 @@ function firstStepThatSaw(driver: SessionDriver, steeredSeq: number): number | u
   const cut = ['cancelled', 'interrupted', 'error']
   return driver
     .eventsOf('message.completed')
-    .find(({ contextSeq, message }) => message.role === 'assistant' && contextSeq >= steeredSeq && !cut.includes(message.finishReason ?? ''))?.seq
+    .find(
+      ({ contextSeq, message }) => message.role === 'assistant' && contextSeq >= steeredSeq && !cut.includes(message.finishReason ?? ''),
+    )?.seq
 }
 
 function takenUp(driver: SessionDriver): { steeredSeq: number; input: Part[]; by: Event['by'] }[] {
   return driver.events.flatMap((event) => {
-    if (event.type === 'turn.queued' && event.steeredSeq !== undefined) return [{ steeredSeq: event.steeredSeq, input: event.input, by: event.by }]
+    if (event.type === 'turn.queued' && event.steeredSeq !== undefined)
+      return [{ steeredSeq: event.steeredSeq, input: event.input, by: event.by }]
     if (event.type !== 'message.completed' || event.steeredSeq === undefined) return []
     return [{ steeredSeq: event.steeredSeq, input: event.message.parts, by: event.by }]
   })

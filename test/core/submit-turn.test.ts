@@ -1,5 +1,5 @@
 /** What each `whenBusy` does, and what a full queue or too large an input is refused with. */
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { jsonBytes, limits } from '../../src/protocol/limits.ts'
 import { queuedSeqOf } from '../../src/protocol/ids.ts'
@@ -102,13 +102,18 @@ describe('whenBusy', () => {
 describe('limits', () => {
   test('[TRN2] sixteen may wait, queued or steered in any mixture; the next is refused with queue_full', () => {
     fc.assert(
-      fc.property(fc.array(fc.boolean(), { minLength: 16, maxLength: 16 }), fc.constantFrom<WhenBusy>('enqueue', 'steer', 'collect'), (mix, last) => {
-        const driver = busySession()
-        for (const isSteer of mix) expect(driver.perform(driver.submit({ whenBusy: isSteer ? 'steer' : 'enqueue' })).decision.ok).toBe(true)
-        const { decision, before, after } = driver.perform(driver.submit({ by: bob, whenBusy: last }))
-        expect(decision).toMatchObject({ ok: false, error: { code: 'queue_full', retryable: true, retryAfterSeconds: 1 } })
-        expect(after).toBe(before)
-      }),
+      fc.property(
+        fc.array(fc.boolean(), { minLength: 16, maxLength: 16 }),
+        fc.constantFrom<WhenBusy>('enqueue', 'steer', 'collect'),
+        (mix, last) => {
+          const driver = busySession()
+          for (const isSteer of mix)
+            expect(driver.perform(driver.submit({ whenBusy: isSteer ? 'steer' : 'enqueue' })).decision.ok).toBe(true)
+          const { decision, before, after } = driver.perform(driver.submit({ by: bob, whenBusy: last }))
+          expect(decision).toMatchObject({ ok: false, error: { code: 'queue_full', retryable: true, retryAfterSeconds: 1 } })
+          expect(after).toBe(before)
+        },
+      ),
       { numRuns: 300 },
     )
   })

@@ -1,5 +1,5 @@
 /** Token estimates: four characters each, rounded up, and never none. */
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { estimateTokens } from '../../src/core/tokens.ts'
 import type { Part } from '../../src/protocol/message.ts'

@@ -96,7 +96,9 @@ function isWordOf(invocation: Invocation, message: ModelTurn['messages'][number]
   if (finishReason === 'stop' || finishReason === 'length' || finishReason === 'steered') {
     // An agent that returns without a word about it has come to its end too.
     const ending = invocation.ending === 'returned' ? 'stop' : invocation.ending
-    return ending === finishReason && isDeepStrictEqual(invocation.said, said)
+    // Half a character at the end of all it said is no character.
+    const whole = invocation.said.map(({ type, text }) => ({ type, text: text.toWellFormed() }))
+    return ending === finishReason && isDeepStrictEqual(whole, said)
   }
   return isStartOf(said, invocation.said)
 }

@@ -60,9 +60,9 @@ export class SimulatedCaller {
   }
 
   read(): void {
-    const verb = this.#random.pick(['get', 'listEvents'] as const)
-    if (verb === 'get') this.ask({ verb, ...this.envelope(), args: {} }, (answer) => this.sawSession(answer))
-    else this.ask({ verb, ...this.envelope(), args: { after: 0, limit: 200 } }, (answer) => this.sawEvents(answer))
+    if (this.#random.chance(0.5)) return this.ask({ verb: 'get', ...this.envelope(), args: {} }, (answer) => this.sawSession(answer))
+    const after = this.#random.between(0, this.#history.events.size)
+    this.ask({ verb: 'listEvents', ...this.envelope(), args: { after, limit: 20 } }, (answer) => this.sawEvents(after, answer))
   }
 
   /** All of a request but its verb and arguments. */
@@ -75,10 +75,10 @@ export class SimulatedCaller {
     if (answer.ok) this.#history.sawSession('caller', answer.value, levelOf(this.principal))
   }
 
-  sawEvents(answer: SessionAnswer<'listEvents'>): void {
+  sawEvents(after: number, answer: SessionAnswer<'listEvents'>): void {
     if (!answer.ok) return
     for (const [i, event] of answer.value.items.entries()) {
-      if (event.seq !== i + 1) this.#history.violate('LOG1', `listEvents has event ${event.seq} in place ${i + 1}`)
+      if (event.seq !== after + i + 1) this.#history.violate('LOG1', `listEvents after ${after} has event ${event.seq} in place ${i}`)
       this.#history.sawEvent('caller', event, levelOf(this.principal))
     }
   }

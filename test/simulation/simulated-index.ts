@@ -19,8 +19,8 @@ export class SimulatedIndex implements IndexWriter {
   }
 
   async upsert(entry: IndexEntry): Promise<void> {
-    this.#check(entry)
     await this.#reach()
+    this.#check(entry)
     if (entry.version > (this.row?.version ?? 0)) this.row = structuredClone(entry)
     if (this.health === 'forgets to answer') await this.#object.host.wait(3_600_000)
   }
@@ -35,6 +35,8 @@ export class SimulatedIndex implements IndexWriter {
 
   async #reach(): Promise<void> {
     const { random, host } = this.#object
+    // A request leaves the object like a frame does: when all that was written before it is durable.
+    await new Promise<void>((resolve) => this.#object.release(resolve))
     if (this.health === 'hangs') await host.wait(3_600_000)
     await host.wait(this.health === 'slow' ? random.between(500, 8000) : random.between(1, 10))
     if (this.health === 'fails') throw new Error('D1_ERROR: the index is down')

@@ -123,7 +123,7 @@ export class Connection {
   }
 
   #pumpDown(): void {
-    if (this.#isDelivering || this.paused || this.#down.length === 0) return
+    if (this.#isDelivering || this.#severed || this.paused || this.#down.length === 0) return
     this.#isDelivering = true
     this.#clock.after(this.#latency(), () => {
       this.#isDelivering = false

@@ -54,6 +54,8 @@ export class SimulatedObject {
   readonly #makeSession: (host: Host) => SessionUnderTest
   #instance: Instance | null = null
   #gated: (() => void)[] = []
+  /** Every line into this process, those whose close has not left yet included. */
+  readonly #lines = new Set<Connection>()
   #disarm: () => void = () => {}
   #cancelConfirm: () => void = () => {}
   #alarmRunning = false
@@ -93,6 +95,7 @@ export class SimulatedObject {
 
   accept(connection: Connection): void {
     this.connections.add(connection)
+    this.#lines.add(connection)
     const { host, session } = this.#wake()
     this.#watch(this.#wake(), 'attach', () => session.attach(host.socketOf(connection), connection.request))
   }
@@ -131,7 +134,8 @@ export class SimulatedObject {
     this.storage.lose()
     this.#gated = []
     this.#end()
-    for (const connection of this.connections) connection.sever('object')
+    for (const connection of this.#lines) connection.sever('object')
+    this.#lines.clear()
     this.connections.clear()
     this.skewMs = this.random.chance(0.3) ? this.random.between(-4000, 4000) : this.skewMs
     this.#arm()
