@@ -43,7 +43,11 @@ function readPackages(file) {
 async function npmCi() {
   const [command, ...first] = npm()
   const args = [...first, 'ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error']
-  const child = startChild(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, PATH: pathWithoutModules() } })
+  const child = startChild(command, args, {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, PATH: pathWithoutModules() },
+  })
   let output = ''
   child.stdout.on('data', () => {})
   child.stderr.on('data', (bytes) => (output = (output + bytes).slice(0, 65_536)))

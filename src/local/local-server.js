@@ -66,7 +66,8 @@ async function requireFreePort(port) {
     socket.once('connect', () => socket.destroy())
   })
   const code = answered ? 'EADDRINUSE' : await bindError(port)
-  if (code === 'EADDRINUSE') throw new StartFailure(`Port ${port} is in use by another program. Choose another: PORT=${nextPort(port)} npm start`)
+  if (code === 'EADDRINUSE')
+    throw new StartFailure(`Port ${port} is in use by another program. Choose another: PORT=${nextPort(port)} npm start`)
   if (code !== null) throw new StartFailure(`Port ${port} cannot be used (${code}). Choose another: PORT=8787 npm start`)
 }
 

@@ -50,9 +50,16 @@ export function ensureApiKey(state, environment) {
     DORMOUSE_SECRET: kept.DORMOUSE_SECRET || randomBytes(32).toString('hex'),
   }
   const complete = Object.keys(made).every((name) => made[name] === kept[name])
-  if (!complete) writeWhole(state.secrets, Object.entries(made).map(([name, value]) => `${name}="${value}"\n`).join(''))
+  if (!complete)
+    writeWhole(
+      state.secrets,
+      Object.entries(made)
+        .map(([name, value]) => `${name}="${value}"\n`)
+        .join(''),
+    )
   const key = environment.DORMOUSE_API_KEY || made.DORMOUSE_API_KEY
-  if (!/^[\x21-\x7e]+$/.test(key)) throw new StartFailure('DORMOUSE_API_KEY must be printable ASCII without spaces: it travels in a header.')
+  if (!/^[\x21-\x7e]+$/.test(key))
+    throw new StartFailure('DORMOUSE_API_KEY must be printable ASCII without spaces: it travels in a header.')
   return key
 }
 

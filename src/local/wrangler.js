@@ -24,7 +24,8 @@ export async function applyMigrations(state, say) {
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (bytes) => (output += bytes))
   const { code } = await child.exited
-  if (code !== 0) throw new StartFailure(`The session index could not be prepared: ${errorIn(output) || `wrangler ended with exit code ${code}.`}`)
+  if (code !== 0)
+    throw new StartFailure(`The session index could not be prepared: ${errorIn(output) || `wrangler ended with exit code ${code}.`}`)
   writeWhole(marker, wanted)
 }
 
@@ -51,7 +52,9 @@ function wranglerNode() {
   if (existsSync(installed)) return installed
   const [major, minor] = process.versions.node.split('.').map(Number)
   if (major > MINIMUM_NODE[0] || (major === MINIMUM_NODE[0] && minor >= MINIMUM_NODE[1])) return process.execPath
-  throw new StartFailure(`npm was told to skip install scripts, which left out Node ${MINIMUM_NODE.join('.')}: run "npm ci --ignore-scripts=false".`)
+  throw new StartFailure(
+    `npm was told to skip install scripts, which left out Node ${MINIMUM_NODE.join('.')}: run "npm ci --ignore-scripts=false".`,
+  )
 }
 
 /** CLOUDFLARE_ENV would select the deployed configuration; an empty secret would hide the one in the file. */
@@ -73,9 +76,15 @@ function environment(state) {
 /** The first error in what wrangler said, on one line; empty if there was none. */
 export function errorIn(output) {
   // eslint-disable-next-line no-control-regex -- colours are control characters
-  const lines = output.replace(/\u001b\[[0-9;]*m/g, '').split('\n').map((line) => line.trim())
+  const lines = output
+    .replace(/\u001b\[[0-9;]*m/g, '')
+    .split('\n')
+    .map((line) => line.trim())
   const at = lines.findIndex((line) => line.includes('ERROR]'))
   if (at < 0) return ''
   const errors = lines.slice(at).filter((line) => line !== '')
-  return errors.slice(0, 2).map((line) => line.replace(/^.*ERROR\]\s*/, '')).join(' ')
+  return errors
+    .slice(0, 2)
+    .map((line) => line.replace(/^.*ERROR\]\s*/, ''))
+    .join(' ')
 }

@@ -99,11 +99,12 @@ export class Ledger {
     try {
       return this.#host.transaction(() => {
         this.#alarm.ensure(this.#host.now() + leaseMs)
-        const isSnapshotDue = this.#rowsSinceSnapshot + 1 >= snapshotEveryRows
+        const rows = this.#rowsSinceSnapshot + Math.ceil(jsonBytes(commit) / MAX_BODY_BYTES)
+        const isSnapshotDue = rows >= snapshotEveryRows
         if (isSnapshotDue) this.#saveSnapshot(lastSeqOf(commit), state, window)
-        this.#tellCost(commit)
-        const rows = this.#store.append(commit)
-        return isSnapshotDue ? 0 : this.#rowsSinceSnapshot + rows
+        this.#tellCost(commit, rows - this.#rowsSinceSnapshot)
+        this.#store.append(commit)
+        return isSnapshotDue ? 0 : rows
       })
     } catch (error) {
       this.#alarm.forget()
@@ -116,13 +117,12 @@ export class Ledger {
     this.#store.snapshots.saveWindow({ seq, commands: window })
   }
 
-  #tellCost(commit: Commit): void {
+  #tellCost(commit: Commit, ownRows: number): void {
     const turnId = this.#state?.active?.turnId
     commit.events = commit.events.map((event) => {
       if (!isTerminal(event) || event.turnId !== turnId) return event
       const { rowsRead, rowsWritten } = this.#meter.cost().storage
-      const own = Math.ceil(jsonBytes(commit) / MAX_BODY_BYTES)
-      return { ...event, usage: { ...event.usage, storage: { rowsRead, rowsWritten: rowsWritten + own } } }
+      return { ...event, usage: { ...event.usage, storage: { rowsRead, rowsWritten: rowsWritten + ownRows } } }
     })
   }
 }

@@ -120,7 +120,7 @@ const readDelay = fc.nat(4)
 
 export const move: fc.Arbitrary<Move> = fc.record({ wish, elapsedMs, said, readDelay })
 
-export const moves: fc.Arbitrary<Move[]> = fc.array(move, { maxLength: 60, size: 'max' })
+export const moves: fc.Arbitrary<Move[]> = fc.array(move, { maxLength: 50, size: 'max' })
 
 /** Hundreds of turns: bursts of one move again and again, and short turns between them. */
 export const longMoves: fc.Arbitrary<Move[]> = fc

@@ -5,7 +5,7 @@ import { jsonBytes, limits } from '../../src/protocol/limits.ts'
 import { queuedSeqOf } from '../../src/protocol/ids.ts'
 import type { InputPart } from '../../src/protocol/message.ts'
 import { WhenBusySchema, type WhenBusy } from '../../src/protocol/turn.ts'
-import { ada, bob, guest, newSession, SessionDriver, type Outcome } from './session-driver.ts'
+import { ada, bob, guest, newSession, type Outcome, type SessionDriver } from './session-driver.ts'
 
 const words = (text: string): InputPart[] => [{ type: 'text', text }]
 

@@ -125,7 +125,7 @@ describe('bad input is refused with its code, and nothing is stored', () => {
   it('[SEC3] malformed ids reach no session, unknown ones are not found', async () => {
     const { id } = await createSession()
     const before = (await listDurableObjectIds(env.SESSIONS)).length
-    for (const malformed of ['x', id.toLowerCase(), `${id}0`, 'ses_', id.replace('ses_', 'trn_'), '%2e%2e', `${id}%00`]) {
+    for (const malformed of ['x', id.toLowerCase(), `${id}0`, 'ses_', id.replace('ses_', 'trn_'), '%2e%2e%2f', `${id}%00`]) {
       const { response, json } = await callJson<ProblemJson>('GET', `/v1/sessions/${malformed}`)
       expect([response.status, json.code], malformed).toEqual([400, 'invalid_id'])
     }

@@ -1,4 +1,4 @@
-import { evictDurableObject, runDurableObjectAlarm } from 'cloudflare:test'
+import { runInDurableObject, evictDurableObject, runDurableObjectAlarm } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { it } from 'vitest'
 import { call, callJson, createSession } from '../edge/edge-client.ts'
@@ -12,14 +12,15 @@ it('evict mid', async () => {
   ws.addEventListener('message', (m) => { const s = String(m.data); n++; if (!s.includes('"delta"')) console.log(Date.now() - t0, s.slice(0, 150)) })
   ws.addEventListener('close', (m) => console.log(Date.now() - t0, 'closed', m.code))
   ws.accept()
-  await callJson<any>('POST', `/v1/sessions/${id}/turns`, { body: { input: '/stream 2000 20' } })
+  await runInDurableObject(stubOf(id), (_i, s) => { s.waitUntil = () => {} })
+  await callJson<any>('POST', `/v1/sessions/${id}/turns`, { body: { input: '/stream 100 20' } })
   await scheduler.wait(200)
   console.log('evict', Date.now() - t0)
   await evictDurableObject(stubOf(id), { webSockets: 'hibernate' })
   console.log('evicted', Date.now() - t0, n)
   await scheduler.wait(300)
   console.log('alarm', await runDurableObjectAlarm(stubOf(id)), Date.now() - t0)
-  await scheduler.wait(500)
+  await scheduler.wait(3000)
   console.log(n)
   const turns = await callJson<any>('GET', `/v1/sessions/${id}/turns`)
   console.log(JSON.stringify(turns.json.items.map((t: any) => [t.status, t.attempt])))
