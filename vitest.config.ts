@@ -5,6 +5,8 @@ import { defineConfig } from 'vitest/config'
 // A file name says where it runs: *.test.ts in Node, *.worker-test.ts in workerd.
 export default defineConfig({
   test: {
+    // The server's log lines are shown for tests that fail.
+    silent: 'passed-only',
     projects: [
       {
         test: {

@@ -5,7 +5,7 @@
 import { refusal, type Refusal } from '../protocol/errors.ts'
 import type { Event } from '../protocol/event.ts'
 import type { Command, FinishStepCommand } from './command.ts'
-import type { Receipt } from './commit.ts'
+import type { Receipt } from '../protocol/commit.ts'
 import { Draft } from './draft.ts'
 import { currentMessageId, endActiveTurn, endedBefore, startNextTurn } from './end-turn.ts'
 import { messageIdAt } from '../protocol/ids.ts'

@@ -1,7 +1,7 @@
 /** The idempotency window (rule TRN6): the newest commands that came with a key, and what each was told. */
 import { refuse, type Result } from '../protocol/errors.ts'
 import { limits } from '../protocol/limits.ts'
-import type { Commit, Receipt } from './commit.ts'
+import type { Commit, Receipt } from '../protocol/commit.ts'
 import type { IdempotencyWindow } from './state.ts'
 
 export function remember(window: IdempotencyWindow, commit: Commit): IdempotencyWindow {

@@ -5,7 +5,7 @@
 import type { Event, EventOf, TerminalEvent } from '../protocol/event.ts'
 import type { TokenUsage } from '../protocol/message.ts'
 import { jsonBytes } from '../protocol/limits.ts'
-import type { Commit } from './commit.ts'
+import type { Commit } from '../protocol/commit.ts'
 import { growSpan, openSpan } from './context-window.ts'
 import { noTokenUsage, type ActiveTurn, type SessionState } from './state.ts'
 import { estimateTokens } from './tokens.ts'

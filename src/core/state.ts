@@ -6,7 +6,7 @@ import type { By } from '../protocol/access.ts'
 import type { TokenUsage } from '../protocol/message.ts'
 import type { Settings } from '../protocol/session.ts'
 import type { TurnSource } from '../protocol/turn.ts'
-import type { RememberedCommand } from './commit.ts'
+import type { RememberedCommand } from '../protocol/commit.ts'
 
 export interface SessionState {
   sessionId: string

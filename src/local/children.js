@@ -31,7 +31,7 @@ export function noteDescendants() {
 /** Asks every child to end, waits for it, then kills what is left. None can be started any more. */
 export async function stopChildren() {
   closed = true
-  noteDescendants()
+  noted = [...noted, ...descendantsOf(process.pid)]
   const children = [...running]
   for (const child of children) child.kill('SIGTERM')
   const timeout = new Promise((resolve) => setTimeout(resolve, GRACE_MS).unref())

@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
 import { startChild } from './children.js'
 import { StartFailure } from './failure.js'
 import { root } from './install.js'
@@ -75,16 +76,12 @@ function environment(state) {
 
 /** The first error in what wrangler said, on one line; empty if there was none. */
 export function errorIn(output) {
-  // eslint-disable-next-line no-control-regex -- colours are control characters
-  const lines = output
-    .replace(/\u001b\[[0-9;]*m/g, '')
-    .split('\n')
-    .map((line) => line.trim())
+  const lines = stripVTControlCharacters(output).split('\n')
   const at = lines.findIndex((line) => line.includes('ERROR]'))
   if (at < 0) return ''
-  const errors = lines.slice(at).filter((line) => line !== '')
+  const errors = lines.slice(at).map((line) => line.replace(/^.*ERROR\]/, '').trim())
   return errors
+    .filter((line) => line !== '')
     .slice(0, 2)
-    .map((line) => line.replace(/^.*ERROR\]\s*/, ''))
     .join(' ')
 }

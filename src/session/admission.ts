@@ -3,7 +3,7 @@
  * to know, is executed, and answered with the current representation of what it made or changed.
  */
 import type { AgentRegistry } from '../agents/agent.ts'
-import type { Receipt } from '../core/commit.ts'
+import type { Receipt } from '../protocol/commit.ts'
 import { ENTROPY_LENGTH } from '../protocol/ids.ts'
 import { byOf, type Principal } from '../protocol/access.ts'
 import type { CreateSession, SubmitTurn, UpdateSession } from '../protocol/body.ts'

@@ -7,7 +7,7 @@
  * - The same key and command again gives the first receipt and no second effect (rule TRN6).
  */
 import type { Command } from '../core/command.ts'
-import { lastSeqOf, type Commit, type Receipt, type RememberedCommand } from '../core/commit.ts'
+import { lastSeqOf, type Commit, type Receipt, type RememberedCommand } from '../protocol/commit.ts'
 import { decide } from '../core/decide.ts'
 import { recall, remember } from '../core/idempotency.ts'
 import { foldCommit } from '../core/reduce.ts'

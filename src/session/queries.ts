@@ -1,6 +1,7 @@
 /** Questions about a session: pure reads, which write nothing, set no alarm and create no table (rule LOG5). */
 import type { SessionState } from '../core/state.ts'
 import { refuse, type Result } from '../protocol/errors.ts'
+import { withoutInstructions } from '../protocol/event.ts'
 import { queuedSeqOf } from '../protocol/ids.ts'
 import type { Turn } from '../protocol/turn.ts'
 import type { SessionStore } from '../storage/session-store.ts'
@@ -53,8 +54,12 @@ function turnMessages(store: SessionStore, state: SessionState, turnId: string) 
   return { ok: true as const, value: { turn: turn.value, messages } }
 }
 
-function events(store: SessionStore, state: SessionState, { args }: SessionRequest<'listEvents'>) {
-  return beyondHead(state, args.after) ?? { ok: true as const, value: readEvents(store, state.head, args.after, args.limit) }
+function events(store: SessionStore, state: SessionState, { args, principal }: SessionRequest<'listEvents'>) {
+  const refused = beyondHead(state, args.after)
+  if (refused) return refused
+  const page = readEvents(store, state.head, args.after, args.limit)
+  const items = principal.kind === 'token' ? page.items.map(withoutInstructions) : page.items
+  return { ok: true as const, value: { ...page, items } }
 }
 
 function context(store: SessionStore, state: SessionState, { args }: SessionRequest<'getContext'>) {

@@ -1,5 +1,5 @@
 /** Walks over the log that bound what one request may read: rows by `limits.pageScan`, answers by `limits.pageBytes`. */
-import { lastSeqOf, type Commit } from '../core/commit.ts'
+import { lastSeqOf, type Commit } from '../protocol/commit.ts'
 import type { Page } from '../protocol/body.ts'
 import type { Event } from '../protocol/event.ts'
 import { jsonBytes, limits } from '../protocol/limits.ts'

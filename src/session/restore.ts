@@ -2,7 +2,7 @@
  * Waking up: the newest snapshot and the commits after it, never more, however long the history is. Nothing is decided
  * here and nothing written (rule LOG3).
  */
-import { lastSeqOf } from '../core/commit.ts'
+import { lastSeqOf } from '../protocol/commit.ts'
 import { remember } from '../core/idempotency.ts'
 import { foldCommit } from '../core/reduce.ts'
 import type { IdempotencyWindow, SessionState } from '../core/state.ts'

@@ -3,7 +3,7 @@
  * by ranges of the primary key, a bounded batch at a time, and never tear a commit: what bounds a page are whole commits and
  * their bytes. Storage does not know the head: that seqs follow on from the commit before is the caller's to keep.
  */
-import { lastSeqOf, type Commit } from '../core/commit.ts'
+import { lastSeqOf, type Commit } from '../protocol/commit.ts'
 import { limits } from '../protocol/limits.ts'
 import { asObject, checkVersion, lift, parseObject, versionOf, type Upgrade } from './formats.ts'
 import { join, split, type Body } from './pieces.ts'

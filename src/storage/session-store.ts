@@ -3,7 +3,7 @@
  * be stored together, the caller stores inside `host.transaction`. Reading an object that was never written creates
  * nothing and answers as empty; an erased one answers as empty too, and throws on every write.
  */
-import type { Commit } from '../core/commit.ts'
+import type { Commit } from '../protocol/commit.ts'
 import { decode, formats, type Formats } from './formats.ts'
 import { EventLog } from './log.ts'
 import { PartialText } from './partial-text.ts'

@@ -28,7 +28,7 @@ describe('layers', () => {
     ['src/storage/a.ts', "import { reduce } from '../core/reduce.ts'"],
     ['src/storage/a.ts', "import { type State, reduce } from '../core/reduce.ts'"],
     ['src/storage/a.ts', "import '../core/reduce.ts'"],
-      ['src/edge/a.ts', "import { Session, type Outcome } from '../session/session.ts'"],
+    ['src/edge/a.ts', "import { Session, type Outcome } from '../session/session.ts'"],
     ['src/edge/a.ts', "const later = await import('../session/session.ts')"],
     ['src/edge/a.ts', "import { env } from 'cloudflare:workers'"],
     ['src/session/a.ts', "import { DurableObject } from 'cloudflare:workers'"],

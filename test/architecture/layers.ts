@@ -17,14 +17,14 @@ const layer = (imports: string[], types: string[] = [], packages: string[] = [])
 
 /** The entry, `worker.ts`, is the folder without a name. */
 export const layers: Record<string, Layer> = {
-  '': layer(['edge', 'session', 'cron', 'agents']),
+  '': layer(['edge', 'session', 'agents', 'cron']),
   protocol: layer([], [], ['valibot']),
   core: layer(['protocol']),
   storage: layer(['protocol'], ['core']),
   agents: layer(['protocol'], ['core'], ['@ai-sdk/*']),
   'session-index': layer(['protocol'], [], ['valibot']),
   session: layer(['core', 'storage', 'agents', 'session-index', 'protocol'], [], ['valibot', 'node:crypto']),
-  edge: layer(['session-index', 'protocol'], ['session'], ['hono', 'hono/*', 'valibot', 'hono-openapi', '@hono/*', '@valibot/*']),
+  edge: layer(['session-index', 'protocol'], ['session'], ['hono', 'hono/*', 'valibot', '@valibot/to-json-schema']),
   cron: layer(['session-index', 'protocol'], ['session']),
   clients: layer(['protocol'], [], ['partysocket', 'node:*']),
   local: layer([], [], ['node:*']),

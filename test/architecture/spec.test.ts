@@ -24,9 +24,9 @@ function idsInTitles(text: string): string[] {
   return [...titles, ...tables].flatMap((match) => [...(match[2] ?? '').matchAll(/\[([A-Z]{3}\d+)\]/g)].map((id) => id[1] ?? ''))
 }
 
-function missingFrom(rule: Rule, readTest: (place: string) => string | null): string[] {
+function missingFrom(rule: Rule, read: (place: string) => string | null): string[] {
   return rule.testFiles.flatMap((place) => {
-    const text = readTest(place)
+    const text = read(place)
     if (text === null) return [`${rule.id}: ${place} does not exist`]
     return idsInTitles(text).includes(rule.id) ? [] : [`${rule.id}: no title in ${place} carries [${rule.id}]`]
   })

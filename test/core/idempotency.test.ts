@@ -1,7 +1,7 @@
 /** The idempotency window: what a repeated command is told, and for how long. */
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { Commit, RememberedCommand } from '../../src/core/commit.ts'
+import type { Commit, RememberedCommand } from '../../src/protocol/commit.ts'
 import { recall, remember } from '../../src/core/idempotency.ts'
 import type { IdempotencyWindow } from '../../src/core/state.ts'
 import { limits } from '../../src/protocol/limits.ts'

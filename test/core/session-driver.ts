@@ -4,7 +4,7 @@
  * whatever changes them in place throws.
  */
 import type { Command, TurnReport } from '../../src/core/command.ts'
-import type { Commit } from '../../src/core/commit.ts'
+import type { Commit } from '../../src/protocol/commit.ts'
 import { decide, type Decision } from '../../src/core/decide.ts'
 import { foldCommit } from '../../src/core/reduce.ts'
 import type { SessionState } from '../../src/core/state.ts'

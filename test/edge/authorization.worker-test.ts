@@ -3,7 +3,18 @@ import { describe, expect, it } from 'vitest'
 import { createApp } from '../../src/edge/app.ts'
 import type { Route } from '../../src/edge/route.ts'
 import { routesOf } from '../../src/edge/route-table.ts'
-import { call, callJson, createSession, keyOf, newKeyId, newSessionId, readSession, requestOf, tokenOf, type ProblemJson } from './edge-client.ts'
+import {
+  call,
+  callJson,
+  createSession,
+  keyOf,
+  newKeyId,
+  newSessionId,
+  readSession,
+  requestOf,
+  tokenOf,
+  type ProblemJson,
+} from './edge-client.ts'
 
 const wiring = { agents: () => [] }
 
@@ -113,7 +124,14 @@ describe('who may do what', () => {
   it('[SEC2] a write token may change the title, and may not configure', async () => {
     const { id, head } = await createSession()
     const credential = await tokenOf({ sessionId: id, access: 'write' })
-    for (const body of [{ agent: 'demo' }, { model: 'm' }, { instructions: 'x' }, { archived: true }, { settings: {} }, { title: 'x', archived: false }]) {
+    for (const body of [
+      { agent: 'demo' },
+      { model: 'm' },
+      { instructions: 'x' },
+      { archived: true },
+      { settings: {} },
+      { title: 'x', archived: false },
+    ]) {
       const { response, json } = await callJson<ProblemJson>('PATCH', `/v1/sessions/${id}`, { credential, body })
       expect([response.status, json.code], JSON.stringify(body)).toEqual([403, 'forbidden'])
     }
@@ -123,7 +141,10 @@ describe('who may do what', () => {
 
   it('[SEC2] keys for other tenants and operator keys are made by operators only', async () => {
     const admin = await keyOf('admin', 'acme')
-    for (const body of [{ name: 'k', tenant: 'other' }, { name: 'k', scope: 'operator' }]) {
+    for (const body of [
+      { name: 'k', tenant: 'other' },
+      { name: 'k', scope: 'operator' },
+    ]) {
       expect((await call('POST', '/v1/keys', { credential: admin, body })).status).toBe(403)
       expect((await call('POST', '/v1/keys', { credential: await keyOf('operator', 'acme'), body })).status).toBe(201)
     }

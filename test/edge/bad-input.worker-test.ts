@@ -6,12 +6,7 @@ import { call, callJson, createSession, DAY_MS, newSessionId, readSession, token
 const MIB = 1024 * 1024
 
 /** Sends something bad about a session: the answer is a problem with this code, and the session is as it was. */
-async function expectRefused(
-  status: number,
-  code: string,
-  send: (id: string) => Promise<Response>,
-  note = '',
-): Promise<ProblemJson> {
+async function expectRefused(status: number, code: string, send: (id: string) => Promise<Response>, note = ''): Promise<ProblemJson> {
   const { id, head } = await createSession({ title: 'before' })
   const response = await send(id)
   expect(response.headers.get('content-type'), note).toBe('application/problem+json')
@@ -22,8 +17,10 @@ async function expectRefused(
   return problem
 }
 
-const submit = (body: unknown, headers: Record<string, string> = {}) => (id: string) =>
-  call('POST', `/v1/sessions/${id}/turns`, { body, headers })
+const submit =
+  (body: unknown, headers: Record<string, string> = {}) =>
+  (id: string) =>
+    call('POST', `/v1/sessions/${id}/turns`, { body, headers })
 
 describe('bad input is refused with its code, and nothing is stored', () => {
   it('[SEC3] malformed JSON', async () => {
@@ -148,11 +145,29 @@ describe('bad input is refused with its code, and nothing is stored', () => {
   })
 
   it('[SEC3] queries: unknown, repeated, out of range, no numbers', async () => {
-    for (const query of ['limit=0', 'limit=201', 'limit=1.5', 'limit=', 'limit=1e2', 'limit=%2B5', 'after=-1', 'after=x', 'limit=5&limit=6', 'offset=3', '_pk=x', 'after=head']) {
+    for (const query of [
+      'limit=0',
+      'limit=201',
+      'limit=1.5',
+      'limit=',
+      'limit=1e2',
+      'limit=%2B5',
+      'after=-1',
+      'after=x',
+      'limit=5&limit=6',
+      'offset=3',
+      '_pk=x',
+      'after=head',
+    ]) {
       await expectRefused(400, 'invalid_request', (id) => call('GET', `/v1/sessions/${id}/events?${query}`), query)
     }
     for (const query of ['wait=61', 'wait=-1', 'wait=soon']) {
-      await expectRefused(400, 'invalid_request', (id) => call('POST', `/v1/sessions/${id}/turns?${query}`, { body: { input: 'x' } }), query)
+      await expectRefused(
+        400,
+        'invalid_request',
+        (id) => call('POST', `/v1/sessions/${id}/turns?${query}`, { body: { input: 'x' } }),
+        query,
+      )
     }
     await expectRefused(400, 'invalid_request', (id) => call('GET', `/v1/sessions/${id}/search`))
     await expectRefused(400, 'invalid_request', (id) => call('DELETE', `/v1/sessions/${id}?forks=maybe`))
@@ -210,7 +225,12 @@ describe('bad input is refused with its code, and nothing is stored', () => {
   })
 
   it('[SEC4] an address or a method that is not there', async () => {
-    for (const [method, path] of [['GET', '/nothing'], ['PUT', '/v1/sessions'], ['GET', '/v1/sessions/'], ['POST', '/healthz']] as const) {
+    for (const [method, path] of [
+      ['GET', '/nothing'],
+      ['PUT', '/v1/sessions'],
+      ['GET', '/v1/sessions/'],
+      ['POST', '/healthz'],
+    ] as const) {
       const { response, json } = await callJson<ProblemJson>(method, path)
       expect([response.status, json.code], path).toEqual([404, 'not_found'])
       expect(response.headers.get('dormouse-request-id')).toMatch(/^[\w-]{36}$/)

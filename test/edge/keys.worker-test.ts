@@ -34,7 +34,11 @@ describe('keys over HTTP', () => {
     const again = await makeKey({ name: 'a', tenant: 'keys-b' }, { headers })
     expect(again.json).toEqual(first.json)
     expect(again.response.headers.get('idempotent-replayed')).toBe('true')
-    for (const body of [{ name: 'b', tenant: 'keys-b' }, { name: 'a', tenant: 'keys-b', scope: 'admin' }, { name: 'a', tenant: 'keys-c' }]) {
+    for (const body of [
+      { name: 'b', tenant: 'keys-b' },
+      { name: 'a', tenant: 'keys-b', scope: 'admin' },
+      { name: 'a', tenant: 'keys-c' },
+    ]) {
       const { response } = await makeKey(body, { headers })
       expect(response.status, JSON.stringify(body)).toBe(409)
     }
@@ -51,7 +55,14 @@ describe('keys over HTTP', () => {
   })
 
   it('[SEC3] bad keys are refused', async () => {
-    for (const body of [{}, { name: '' }, { name: 'x'.repeat(101) }, { name: 'a', scope: 'root' }, { name: 'a', tenant: 'A_b' }, { name: 'a', key: 'mine' }]) {
+    for (const body of [
+      {},
+      { name: '' },
+      { name: 'x'.repeat(101) },
+      { name: 'a', scope: 'root' },
+      { name: 'a', tenant: 'A_b' },
+      { name: 'a', key: 'mine' },
+    ]) {
       expect((await makeKey(body)).response.status, JSON.stringify(body)).toBe(400)
     }
     expect((await call('DELETE', '/v1/keys/key_x')).status).toBe(400)

@@ -12,7 +12,12 @@ const wiring = { agents: () => [] }
 describe('every answer', () => {
   it('[SEC4] has a request id of its own, is not cached, and not interpreted', async () => {
     const ids = new Set<string | null>()
-    for (const [path, status] of [['/healthz', 200], ['/v1/sessions', 200], ['/nothing', 404], ['/v1/sessions/x', 400]] as const) {
+    for (const [path, status] of [
+      ['/healthz', 200],
+      ['/v1/sessions', 200],
+      ['/nothing', 404],
+      ['/v1/sessions/x', 400],
+    ] as const) {
       const response = await call('GET', path)
       expect(response.status).toBe(status)
       expect(response.headers.get('cache-control')).toBe('no-store')
@@ -48,7 +53,10 @@ describe('every answer', () => {
     const log = vi.spyOn(console, 'log').mockImplementation(() => {})
     await call('GET', `/v1/sessions/${id}/search?q=private`, { credential })
     await call('GET', `/private/${credential}?token=${credential}`, { credential })
-    const lines = log.mock.calls.flat().map(String).filter((line) => line.includes('"event":"request"'))
+    const lines = log.mock.calls
+      .flat()
+      .map(String)
+      .filter((line) => line.includes('"event":"request"'))
     log.mockRestore()
     expect(lines).toHaveLength(2)
     expect(JSON.parse(lines[0] ?? '')).toMatchObject({ method: 'GET', status: 200, route: '/v1/sessions/:id/search', tenant: 'default' })
@@ -84,24 +92,31 @@ describe('other origins', () => {
 
   it('[SEC2] may send what the API needs and read what it answers, errors too', async () => {
     const allowed = (await ask('http://localhost:5173', '')).headers.get('access-control-allow-headers')?.toLowerCase()
-    for (const name of ['authorization', 'content-type', 'idempotency-key', 'if-match', 'if-none-match', 'last-event-id']) expect(allowed).toContain(name)
+    for (const name of ['authorization', 'content-type', 'idempotency-key', 'if-match', 'if-none-match', 'last-event-id'])
+      expect(allowed).toContain(name)
     const { headers } = await call('GET', '/v1/sessions/x', { headers: { origin: 'http://localhost:5173' } })
     expect(headers.get('access-control-allow-origin')).toBe('http://localhost:5173')
     const exposed = headers.get('access-control-expose-headers')?.toLowerCase()
-    for (const name of ['dormouse-head', 'dormouse-request-id', 'etag', 'idempotent-replayed', 'location', 'retry-after']) expect(exposed).toContain(name)
+    for (const name of ['dormouse-head', 'dormouse-request-id', 'etag', 'idempotent-replayed', 'location', 'retry-after'])
+      expect(exposed).toContain(name)
   })
 })
 
 describe('the API’s own documents', () => {
   it('[SEC2] the OpenAPI document names every route, its security, its parameters and its problems', async () => {
-    const { response, json } = await callJson<{ openapi: string; paths: Record<string, Record<string, Json>>; components: Json }>('GET', '/openapi.json', { credential: null })
+    const { response, json } = await callJson<{ openapi: string; paths: Record<string, Record<string, Json>>; components: Json }>(
+      'GET',
+      '/openapi.json',
+      { credential: null },
+    )
     expect(response.status).toBe(200)
     expect(json.openapi).toBe('3.1.1')
     for (const { method, path, verb } of routesOf(wiring)) {
       const operation = json.paths[path.replace(/:(\w+)/g, '{$1}')]?.[method]
       expect(operation, path).toBeDefined()
       expect(operation?.['security'], path).toEqual(verb === null ? [] : undefined)
-      const named = (operation?.['parameters'] as Json[]).filter((parameter) => parameter['in'] === 'path').map(({ name }) => `:${String(name)}`)
+      const parameters = (operation?.['parameters'] ?? []) as Json[]
+      const named = parameters.filter((parameter) => parameter['in'] === 'path').map(({ name }) => `:${String(name)}`)
       expect(named, path).toEqual(path.match(/:\w+/g) ?? [])
       if (verb !== null) expect(operation?.['responses'], path).toHaveProperty('default')
     }

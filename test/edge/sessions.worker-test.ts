@@ -36,7 +36,8 @@ describe('sessions over HTTP', () => {
   it('[TRN6] a repeated turn with a key is the same turn; two without are two', async () => {
     const { id } = await createSession()
     const headers = { 'idempotency-key': 'one turn' }
-    const submit = (more = {}) => callJson<{ turn: { id: string }; seq: number }>('POST', `/v1/sessions/${id}/turns`, { body: { input: 'x' }, ...more })
+    const submit = (more = {}) =>
+      callJson<{ turn: { id: string }; seq: number }>('POST', `/v1/sessions/${id}/turns`, { body: { input: 'x' }, ...more })
     const first = await submit({ headers })
     const again = await submit({ headers })
     expect([again.json.turn.id, again.json.seq]).toEqual([first.json.turn.id, first.json.seq])
@@ -60,7 +61,8 @@ describe('sessions over HTTP', () => {
 
   it('[LOG1] If-Match guards a change', async () => {
     const { id, head } = await createSession()
-    const patch = (tag: string, title: string) => callJson<ProblemJson>('PATCH', `/v1/sessions/${id}`, { body: { title }, headers: { 'if-match': tag } })
+    const patch = (tag: string, title: string) =>
+      callJson<ProblemJson>('PATCH', `/v1/sessions/${id}`, { body: { title }, headers: { 'if-match': tag } })
     expect((await patch(`"${head}"`, 'one')).response.status).toBe(200)
     for (const tag of [`"${head}"`, `W/"${head + 1}"`, '"x"']) {
       const { response, json } = await patch(tag, 'two')
@@ -80,7 +82,11 @@ describe('sessions over HTTP', () => {
   it('[ERA1] erasing ends a session for good', async () => {
     const { id } = await createSession()
     expect((await call('DELETE', `/v1/sessions/${id}`)).status).toBe(204)
-    for (const [method, path] of [['GET', ''], ['GET', '/events'], ['DELETE', '']] as const) {
+    for (const [method, path] of [
+      ['GET', ''],
+      ['GET', '/events'],
+      ['DELETE', ''],
+    ] as const) {
       const { response, json } = await callJson<ProblemJson>(method, `/v1/sessions/${id}${path}`)
       expect([response.status, json.code], method).toEqual([404, 'not_found'])
     }
@@ -90,12 +96,18 @@ describe('sessions over HTTP', () => {
 
   it('[IDX4] sessions are listed for their tenant alone', async () => {
     const credential = await keyOf('member', 'lister')
-    const { json: made } = await callJson<SessionJson>('POST', '/v1/sessions', { body: { title: 'findable words', tags: ['t'] }, credential })
+    const { json: made } = await callJson<SessionJson>('POST', '/v1/sessions', {
+      body: { title: 'findable words', tags: ['t'] },
+      credential,
+    })
     const list = (query: string, as = credential) =>
       callJson<{ items: { id: string }[]; next: string | null }>('GET', `/v1/sessions${query}`, { credential: as })
     await expect.poll(async () => (await list('')).json.items.map(({ id }) => id)).toEqual([made.id])
     for (const query of ['?q=findable', '?tag=t', '?status=idle', '?agent=demo', '?archived=false', '?limit=1']) {
-      expect((await list(query)).json.items.map(({ id }) => id), query).toEqual([made.id])
+      expect(
+        (await list(query)).json.items.map(({ id }) => id),
+        query,
+      ).toEqual([made.id])
     }
     for (const query of ['?q=nowhere', '?tag=u', '?status=running', '?agent=other', '?archived=true', `?parent=${made.id}`]) {
       expect((await list(query)).json.items, query).toEqual([])
@@ -109,7 +121,10 @@ describe('sessions over HTTP', () => {
     const response = await call('GET', `/v1/sessions/${id}/export`)
     expect(response.headers.get('content-type')).toBe('application/x-ndjson')
     const text = await response.text()
-    const [header, ...events] = text.trimEnd().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>)
+    const [header, ...events] = text
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
     expect(header).toMatchObject({ type: 'dormouse.export', version: 1, head: 206, session: await readSession(id) })
     expect(events.map((event) => event['seq'])).toEqual(Array.from({ length: 206 }, (_, i) => i + 1))
     expect(await (await call('GET', `/v1/sessions/${id}/export`)).text()).toBe(text)
@@ -142,7 +157,9 @@ describe('tokens over HTTP', () => {
   it('[ATT5] a token that was never of the session’s epoch is refused by the session itself', async () => {
     const { id } = await createSession()
     await call('DELETE', `/v1/sessions/${id}/tokens`)
-    const { response, json } = await callJson<ProblemJson>('GET', `/v1/sessions/${id}`, { credential: await tokenOf({ sessionId: id, access: 'read' }) })
+    const { response, json } = await callJson<ProblemJson>('GET', `/v1/sessions/${id}`, {
+      credential: await tokenOf({ sessionId: id, access: 'read' }),
+    })
     expect([response.status, json.code]).toEqual([401, 'unauthorized'])
   })
 })

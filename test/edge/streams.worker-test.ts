@@ -138,7 +138,11 @@ describe('a session as a stream', () => {
     const later = new Promise<Receipt>((resolve) => setTimeout(() => resolve(submit(id, 'two')), 300))
     const events = await readEvents(response, isTerminalAfter(head))
     await later
-    expect(events[0]).toMatchObject({ type: 'hello', id: null, frame: { type: 'hello', protocol: 1, sessionId: id, head, access: 'operator' } })
+    expect(events[0]).toMatchObject({
+      type: 'hello',
+      id: null,
+      frame: { type: 'hello', protocol: 1, sessionId: id, head, access: 'operator' },
+    })
     expect(events.filter(isReady)).toHaveLength(1)
     const place = events.findIndex(isReady)
     expect(seqsOf(events.slice(0, place))).toEqual(range(2, head))

@@ -13,7 +13,15 @@ function frame(fields: object): { frame: ServerFrame; text: string } {
 const event = (type: string, turnId: string, seq = 2) => frame({ type: 'event', event: { seq, type, turnId } })
 const delta = (turnId: string) => frame({ type: 'delta', turnId, messageId: 'm', part: 0, kind: 'text', offset: 3, text: 'x' })
 
-function ready({ active, queue = [], partial = null }: { active?: { id: string; status: string }; queue?: string[]; partial?: object | null }) {
+function ready({
+  active,
+  queue = [],
+  partial = null,
+}: {
+  active?: { id: string; status: string }
+  queue?: string[]
+  partial?: object | null
+}) {
   return frame({ type: 'ready', head: 9, session: { activeTurn: active ?? null, queue: queue.map((id) => ({ id })) }, partial })
 }
 

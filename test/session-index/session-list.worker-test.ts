@@ -114,6 +114,13 @@ describe('filters', () => {
     for (const limit of [1, 2, 3, 50, 200]) expect(await listedNumbers('rare', { status: 'running', limit })).toEqual([3000, 2000, 1000])
   })
 
+  test('[IDX4] a page that is full ends its scan, though one of the rows it read was filtered out', async () => {
+    await seed('full', 500)
+    await writer.upsert(entryOf('full', 498, { archived: true, head: 2 }))
+    expect((await costOf((db) => listed('full', { limit: 5 }, db))).rowsRead).toBe(6)
+    expect(await listedNumbers('full', { limit: 5 })).toEqual(descending(500).filter((n) => n !== 498))
+  })
+
   test('[IDX4] filtered pages miss nothing at the seams of the scan', async () => {
     await seed('seams', 2200)
     const kept = (n: number) => n % 7 === 0 || n > 2195 || n < 4

@@ -36,6 +36,12 @@ describe('the version guard', () => {
     expect(await storedTerms(sessionId(1)).then((rows) => rows.filter(({ terms }) => terms.includes('guard/')))).toHaveLength(1)
   })
 
+  test('[IDX1] a stale write without words does not take the words away', async () => {
+    await writer.upsert(entryOf('kept', 1, { title: 'kept words', head: 3 }))
+    await writer.upsert(entryOf('kept', 1, { head: 2 }))
+    expect(await listedNumbers('kept', { q: 'kept words' })).toEqual([1])
+  })
+
   test('[IDX1] concurrent writes of one session end at the highest version', async () => {
     const heads = Array.from({ length: 30 }, (_, i) => ((i * 7) % 30) + 1)
     await Promise.all(heads.map((head) => writer.upsert(entryOf('race', 1, { title: `v${head}`, head }))))

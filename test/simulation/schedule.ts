@@ -46,7 +46,7 @@ class Schedule {
   async run(): Promise<void> {
     const { random, history, clock } = this.#world
     this.#create()
-    for (let left = random.between(20, 100); left > 0 && !history.violation; left--) {
+    for (let left = random.between(15, 80); left > 0 && !history.violation; left--) {
       random.weighted(this.#actions)()
       const tasks = random.weighted([[4, random.between(0, 3)], [4, random.between(4, 12)], [1, random.between(13, 60)]])
       for (let i = 0; i < tasks && !history.violation; i++) {

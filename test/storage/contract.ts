@@ -4,7 +4,7 @@
  */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { lastSeqOf, type Commit } from '../../src/core/commit.ts'
+import { lastSeqOf, type Commit } from '../../src/protocol/commit.ts'
 import { formats, VersionTooNewError, type Upgrade } from '../../src/storage/formats.ts'
 import { MAX_BODY_BYTES } from '../../src/storage/pieces.ts'
 import { layoutSteps } from '../../src/storage/schema.ts'

@@ -1,5 +1,5 @@
 /** Commits, states and partials that look like real ones. */
-import type { Commit } from '../../src/core/commit.ts'
+import type { Commit } from '../../src/protocol/commit.ts'
 import { reduce } from '../../src/core/reduce.ts'
 import type { SessionState } from '../../src/core/state.ts'
 import type { Event } from '../../src/protocol/event.ts'

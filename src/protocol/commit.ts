@@ -1,5 +1,5 @@
 /** A commit: the events of one decision, stored together; and, for a command with a key, what its repeat must be told. */
-import type { Event } from '../protocol/event.ts'
+import type { Event } from './event.ts'
 
 /** Ids and seq that an accepted command is acknowledged with. */
 export interface Receipt {
