@@ -26,8 +26,8 @@ create table sessions (
   primary key (tenant, id)
 ) strict, without rowid;
 
--- Partial, so that no page ever scans a tombstone.
-create index sessions_by_update on sessions (tenant, updated_at desc, id desc) where buried_at is null;
+-- Partial, so that no page ever scans a tombstone; archived ones apart, so that no page scans past those it does not show.
+create index sessions_by_update on sessions (tenant, archived, updated_at desc, id desc) where buried_at is null;
 
 -- `terms` are ready-made tokens, each with its tenant in front (see search-terms.ts), so the tokenizer has only to split
 -- at spaces. No positions and no sizes are kept: nothing asks for phrases or ranks. Its own copy of `terms` is kept, so

@@ -29,15 +29,20 @@ For programs: <a href="/openapi.json">/openapi.json</a>.</p>
 function operationSection(method: string, path: string, operation: Record<string, Json>): string {
   const parameters = asArray(operation['parameters']).map(asObject)
   const answers = Object.entries(asObject(operation['responses'])).filter(([status]) => /^[123]/.test(status))
-  return `<section id="${escape(String(operation['operationId']))}"><h3><code>${method.toUpperCase()} ${escape(path)}</code></h3>
-<p>${escape(String(operation['summary']))}. ${escape(String(operation['description'] ?? 'Open to everyone.'))}</p>
+  return `<section id="${words(operation['operationId'])}"><h3><code>${method.toUpperCase()} ${escape(path)}</code></h3>
+<p>${words(operation['summary'])}. ${words(operation['description'] ?? 'Open to everyone.')}</p>
 ${parameters.length > 0 ? table(parameters.map(parameterRow)) : ''}${bodySchema(operation)}
-${table(answers.map(([status, answer]) => [status, escape(String(asObject(answer)['description']))]))}</section>`
+${table(answers.map(([status, answer]) => [status, words(asObject(answer)['description'])]))}</section>`
+}
+
+/** A value of the document that is text, safe to stand in HTML. */
+function words(value: Json | undefined): string {
+  return typeof value === 'string' ? escape(value) : ''
 }
 
 function parameterRow(parameter: Record<string, Json>): string[] {
   const schema = escape(JSON.stringify(parameter['schema']))
-  return [`<code>${escape(String(parameter['name']))}</code>`, escape(String(parameter['in'])), `<code>${schema}</code>`]
+  return [`<code>${words(parameter['name'])}</code>`, words(parameter['in']), `<code>${schema}</code>`]
 }
 
 function bodySchema(operation: Record<string, Json>): string {

@@ -91,7 +91,7 @@ function parameterSchema(schema: v.GenericSchema): JsonObject {
 }
 
 function integerNote(schema: v.GenericSchema): JsonObject | null {
-  const note = v.getMetadata(schema as Parameters<typeof v.getMetadata>[0]) as Partial<IntegerMetadata>
+  const note = v.getMetadata(schema) as Partial<IntegerMetadata>
   return note.type === 'integer' ? { type: 'integer', minimum: note.minimum, maximum: note.maximum } : null
 }
 

@@ -43,8 +43,7 @@ export async function ask<V extends SessionVerb>(asker: Asker, verb: V, args: Se
   // A generic verb and its arguments are one member of the union, which TypeScript cannot see.
   const request = { ...who, ...key, verb, args } as unknown as SessionRequest
   const answer = await withRetries(() => stubOf(asker).perform(request))
-  // Over RPC a value was serialised and parsed; the object answers the verb it was asked.
-  return answer.ok ? (answer.value as unknown as SessionAnswer<V>) : { ...answer, head: null }
+  return answer.ok ? answer.value : { ...answer, head: null }
 }
 
 /** Attaches to a session: the answer to an upgrade, with its socket. */

@@ -42,16 +42,15 @@ export async function listSessions(db: D1Database, tenant: string, given: Sessio
 }
 
 async function findPage(db: D1Database, tenant: string, query: SessionQuery, from: Position): Promise<Result<FoundPage>> {
-  const request = { tenant, conditions: conditionsOf(query), from, limit: query.limit }
+  const request = { tenant, archived: query.archived ?? false, conditions: conditionsOf(query), from, limit: query.limit }
   if (query.q === null && query.tag === null && query.parent === null) return { ok: true, value: await scanSessions(db, request) }
   const match = searchMatch(tenant, query)
   if (!match.ok) return match
   return { ok: true, value: match.value ? await searchSessions(db, request, match.value) : { items: [], next: null } }
 }
 
-function conditionsOf({ archived, status, agent }: SessionQuery): Condition[] {
+function conditionsOf({ status, agent }: SessionQuery): Condition[] {
   return [
-    { sql: 'archived = ?', bindings: [archived ? 1 : 0] },
     ...(status === null ? [] : [{ sql: 'status = ?', bindings: [status] }]),
     ...(agent === null ? [] : [{ sql: 'agent = ?', bindings: [agent] }]),
   ]

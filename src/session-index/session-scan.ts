@@ -15,9 +15,10 @@ export interface Condition {
   bindings: (string | number)[]
 }
 
-/** A page to find: the tenant's sessions below `from` that meet every condition. */
+/** A page to find: the tenant's sessions, archived or not, below `from` that meet every condition. */
 export interface PageRequest {
   tenant: string
+  archived: boolean
   conditions: Condition[]
   from: Position
   limit: number
@@ -64,15 +65,15 @@ export function allOf(conditions: Condition[]): Condition {
 }
 
 /** Conditions are computed, not put into `where`: rows that fail must come back too, for their place and to be counted. */
-async function readRows(db: D1Database, { tenant, conditions, from }: PageRequest, size: number): Promise<Row[]> {
+async function readRows(db: D1Database, { tenant, archived, conditions, from }: PageRequest, size: number): Promise<Row[]> {
   const { sql, bindings } = allOf(conditions)
   const statement = `
     select ${summaryColumns.join(', ')}, (${sql}) as met from sessions
-    where tenant = ? and buried_at is null and (updated_at, id) < (?, ?)
+    where tenant = ? and archived = ? and buried_at is null and (updated_at, id) < (?, ?)
     order by updated_at desc, id desc limit ?`
   const { results } = await db
     .prepare(statement)
-    .bind(...bindings, tenant, from.at, from.id, size)
+    .bind(...bindings, tenant, archived ? 1 : 0, from.at, from.id, size)
     .all()
   return results
 }

@@ -27,15 +27,15 @@ export async function searchSessions(db: D1Database, request: PageRequest, match
 }
 
 /** `cross join` keeps SQLite from walking the sessions instead. The tenant is compared here too, whatever the terms say. */
-function lookUp(db: D1Database, { tenant, conditions, from, limit }: PageRequest, expression: string): D1PreparedStatement {
+function lookUp(db: D1Database, { tenant, archived, conditions, from, limit }: PageRequest, expression: string): D1PreparedStatement {
   const { sql, bindings } = allOf(conditions)
   const statement = `
     select ${summaryColumns.join(', ')}
     from (select session_id from session_search where session_search match ? limit ${limits.pageScan}) f
     cross join sessions on sessions.tenant = ? and sessions.id = f.session_id
-    where buried_at is null and (updated_at, id) < (?, ?) and ${sql}
+    where archived = ? and buried_at is null and (updated_at, id) < (?, ?) and ${sql}
     order by updated_at desc, id desc limit ?`
-  return db.prepare(statement).bind(expression, tenant, from.at, from.id, ...bindings, limit + 1)
+  return db.prepare(statement).bind(expression, tenant, archived ? 1 : 0, from.at, from.id, ...bindings, limit + 1)
 }
 
 /** One read by rowid for each session tested; a query of FTS5 for each would walk a prefix's terms every time. */

@@ -11,7 +11,7 @@ import type { History } from './history.ts'
 export interface ModelTurn {
   turnId: string
   queuedSeq: number
-  whenBusy: string
+  byId: string | null
   inputSeqs: number[]
   /** Of the `turn.started` or `turn.resumed` that lets it speak now; 0: it was not started. */
   generation: number
@@ -109,7 +109,7 @@ export class LogModel {
     const turn: ModelTurn = {
       turnId,
       queuedSeq: seq,
-      whenBusy,
+      byId: event.by?.id ?? null,
       inputSeqs: [seq],
       generation: 0,
       attempt: 0,
@@ -152,7 +152,8 @@ export class LogModel {
   }
 
   #amended(turn: ModelTurn, event: EventOf<'turn.amended'>): void {
-    if (!this.#queue.includes(turn)) this.#violate('TRN8', event, 'amends a turn that is not in the queue')
+    const last = this.#queue.findLast((queued) => queued.byId === (event.by?.id ?? null))
+    if (last !== turn) this.#violate('TRN2', event, `amends a turn that is not the last of its author, ${last?.turnId}`)
     turn.inputSeqs.push(event.seq)
   }
 

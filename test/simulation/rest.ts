@@ -17,6 +17,12 @@ const horizonMs = 86_400_000
 export async function judgeAtRest(world: World): Promise<void> {
   heal(world)
   await comeToRest(world)
+  checkUntended(world)
+  for (const client of world.clients) {
+    client.readOn()
+    client.connect()
+  }
+  await comeToRest(world)
   if (world.history.violation) return
   const log = await readLog(world)
   const model = judge(world.history, log)
@@ -27,16 +33,17 @@ export async function judgeAtRest(world: World): Promise<void> {
   await checkRestart(world, log)
 }
 
-function heal(world: World): void {
-  const { patience, index, caller, clients } = world
-  world.history.note('everything heals')
+function heal({ patience, index, caller, history }: World): void {
+  history.note('everything heals')
   patience.isOver = true
   index.health = 'well'
   caller.isUnlucky = false
-  for (const client of clients) {
-    client.readOn()
-    client.connect()
-  }
+}
+
+/** Nobody came and nobody asked, and yet every turn has ended: an alarm alone has seen to it (TRN4). */
+function checkUntended({ index, history }: World): void {
+  const status = index.row?.summary.status ?? 'idle'
+  if (status !== 'idle') history.violate('TRN4', `left alone, the session is ${status} for ever`)
 }
 
 async function comeToRest({ clock, history, object }: World): Promise<void> {

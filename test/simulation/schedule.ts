@@ -70,6 +70,7 @@ class Schedule {
       [1, () => this.#withClient((client) => client.repeat())],
       [0.5, () => this.#withClient((client) => client.babble())],
       [0.5, () => this.#reuseKey()],
+      [0.15, () => this.#flood()],
       [trouble, () => this.#fell('crash', () => object.crash())],
       [trouble * random.fraction(), () => this.#fell('eviction', () => object.evict())],
       [0.7, () => this.#worsenIndex()],
@@ -94,6 +95,11 @@ class Schedule {
     const command = drawCommand(random, history, client?.principal ?? caller.principal)
     if (client) client.command(command)
     else caller.command(command)
+  }
+
+  /** More at once than a queue may hold. */
+  #flood(): void {
+    for (let i = 0; i < 24; i++) this.#command()
   }
 
   #reuseKey(): void {

@@ -38,7 +38,7 @@ export class SimulatedAgent implements Agent {
   async *step(request: StepRequest): AsyncGenerator<AgentEvent> {
     const { host } = this.#object
     const invocation = this.#begin(request)
-    const isRude = this.#random.chance(0.12)
+    const isRude = this.#random.chance(0.2)
     const pauseMs = this.#random.weighted([[3, 0], [4, 15], [3, 150], [1, 3000]])
     for (const chunk of this.#chunks(invocation.ordinal)) {
       await this.#pause(request, host, isRude, pauseMs)

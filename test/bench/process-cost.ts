@@ -1,0 +1,33 @@
+/** What processes have used, as Linux tells it in /proc; on other systems the server's figures are left out. */
+import { readFileSync } from 'node:fs'
+
+/** Linux reports CPU time in ticks of USER_HZ, which is 100 on every architecture that Node runs on. */
+const MS_PER_TICK = 10
+const BYTES_PER_MIB = 1024 * 1024
+
+/** CPU time of all these processes together, user and system. */
+export function cpuMsOf(pids: readonly number[]): number {
+  return pids.reduce((sum, pid) => sum + cpuMs(pid), 0)
+}
+
+/** Memory of these processes that is in RAM. */
+export function residentMibOf(pids: readonly number[]): number {
+  return pids.reduce((sum, pid) => sum + residentBytes(pid), 0) / BYTES_PER_MIB
+}
+
+/** CPU time of this process, the client's side of a measurement. */
+export function ownCpuMs(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1000
+}
+
+function cpuMs(pid: number): number {
+  // The second field is the command in parentheses and may hold spaces; user and system time are fields 14 and 15.
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? []
+  return (Number(fields[11]) + Number(fields[12])) * MS_PER_TICK
+}
+
+function residentBytes(pid: number): number {
+  const [, kibibytes] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
+  return Number(kibibytes) * 1024
+}
