@@ -61,7 +61,7 @@ describe('a turn among the frames of its session', () => {
     expect(take(new TurnFrames(OTHER), ready({ queue: [OTHER], partial: { turnId: MINE, messageId: 'm', parts } }))).toEqual([])
   })
 
-  it('[APR1] ends at a wait that is still going on, and not at one that is over', () => {
+  it('[TRN7] ends at a wait that is still going on, and not at one that is over', () => {
     const live = new TurnFrames(MINE)
     take(live, ready({ active: { id: MINE, status: 'running' } }))
     take(live, event('turn.waiting', MINE))

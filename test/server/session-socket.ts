@@ -10,7 +10,7 @@ import { SessionTranscript } from './session-transcript.ts'
 export type Reply = Extract<ServerFrame, { type: 'reply' }>
 export type CommandFrame = { type: 'turn'; input: string; whenBusy?: string } | { type: 'update'; patch: object } | { type: 'cancel'; turnId: string }
 
-const comeBackMs = 50
+const comeBackMs = 20
 /** A handshake that neither opens nor fails for so long is given up. */
 const attachMs = 15_000
 

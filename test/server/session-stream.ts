@@ -4,7 +4,7 @@ import type { ServerFrame } from '../../src/protocol/frame.ts'
 import type { Credentials } from './session-api.ts'
 import { SessionTranscript } from './session-transcript.ts'
 
-const comeBackMs = 50
+const comeBackMs = 20
 
 /** One event of a stream: its fields, as they stand on the wire. */
 export interface StreamedEvent {

@@ -3,6 +3,7 @@
  * by itself, nothing may go on for ever, and everyone must have ended up with the same log.
  */
 import { isDeepStrictEqual } from 'node:util'
+import type { Page } from '../../src/protocol/body.ts'
 import type { Event } from '../../src/protocol/event.ts'
 import type { SessionAnswer, SessionRequest, SessionVerb } from '../../src/session/requests.ts'
 import type { LogModel } from './log-model.ts'
@@ -13,6 +14,8 @@ import type { World } from './world.ts'
 const maxTasks = 20_000
 /** What is due later than this (the end of a token that lives for days, say) does not keep the world from resting. */
 const horizonMs = 86_400_000
+/** What the clocks of two machines may differ by, and some. */
+const skewMs = 10_000
 
 export async function judgeAtRest(world: World): Promise<void> {
   heal(world)
@@ -40,10 +43,10 @@ function heal({ patience, index, caller, history }: World): void {
   caller.isUnlucky = false
 }
 
-/** Nobody came and nobody asked, and yet every turn has ended: an alarm alone has seen to it (TRN4). */
+/** Nobody came and nobody asked, and yet every turn has ended (TRN4) and the index knows (IDX2): an alarm saw to both. */
 function checkUntended({ index, history }: World): void {
   const status = index.row?.summary.status ?? 'idle'
-  if (status !== 'idle') history.violate('TRN4', `left alone, the session is ${status} for ever`)
+  if (status !== 'idle') history.violate('IDX2', `left alone, the index says ${status} for ever: of a turn that hangs, or for want of a write`)
 }
 
 async function comeToRest({ clock, history, object }: World): Promise<void> {
@@ -65,13 +68,15 @@ async function readLog(world: World): Promise<Event[]> {
   return log
 }
 
-function checkClients({ clients, history }: World, head: number): void {
+function checkClients({ clients, history, object, tokenEpoch }: World, head: number): void {
   for (const client of clients) {
-    if (client.refusedWith !== null) {
-      const expires = client.principal.kind === 'token' && client.principal.expiresAt < 1e15
-      if (client.refusedWith !== 4401 || !expires) history.violate('ATT1', `${client.name} was refused with ${client.refusedWith}`)
-      continue
-    }
+    const { principal } = client
+    // The clocks of two machines differ, so that a token may have expired on one and be good on the next.
+    const lifeMs = principal.kind === 'token' ? principal.expiresAt - object.now() : Infinity
+    const isRevoked = principal.kind === 'token' && principal.epoch < tokenEpoch
+    const fits = client.refusedWith === null ? lifeMs > -skewMs && !isRevoked : client.refusedWith === 4401 && (lifeMs < skewMs || isRevoked)
+    if (!fits) history.violate('ATT5', `${client.name}, good for ${lifeMs} ms more, was refused with ${client.refusedWith}`)
+    if (client.refusedWith !== null) continue
     const { cursor, isReady } = client.transcript
     if (!isReady || cursor !== head) history.violate('ATT1', `${client.name} came to rest at ${cursor} (ready: ${isReady}) of ${head}`)
     if (!client.isServed) history.violate('TRN6', `${client.name} never got an answer to a command`)
@@ -85,15 +90,26 @@ function checkIndex({ index, history }: World, head: number): void {
 
 async function checkReads(world: World, model: LogModel): Promise<void> {
   const { caller, history } = world
-  const page = { before: null, limit: 200 }
-  const turns = await ask(world, { verb: 'listTurns', ...caller.envelope(), args: { ...page, status: null } })
+  const turns = await readBack((before) => ask(world, { verb: 'listTurns', ...caller.envelope(), args: { before, limit: 50, status: null } }))
   const known = [...model.turns.values()].reverse().map((turn) => `${turn.turnId} ${turn.end?.type.slice('turn.'.length)}`)
-  const listed = turns.items.map((turn) => `${turn.id} ${turn.status}`)
+  const listed = turns.flat().map((turn) => `${turn.id} ${turn.status}`)
   if (!isDeepStrictEqual(listed, known)) history.violate('LOG3', `listTurns shows ${listed.join()}; the log has ${known.join()}`)
-  const messages = await ask(world, { verb: 'listMessages', ...caller.envelope(), args: { ...page, at: null } })
-  const shown = messages.items.map((message) => message.id)
+  const messages = await readBack((before) => ask(world, { verb: 'listMessages', ...caller.envelope(), args: { before, limit: 50, at: null } }))
+  const shown = messages.reverse().flatMap((page) => page.map((message) => message.id))
   const conversation = model.conversation.map((message) => message.id)
   if (!isDeepStrictEqual(shown, conversation)) history.violate('TRN8', `listMessages shows ${shown.join()}; the log has ${conversation.join()}`)
+}
+
+/** All pages, the newest first. */
+async function readBack<T>(readPage: (before: number | null) => Promise<Page<T>>): Promise<T[][]> {
+  const pages: T[][] = []
+  let before: number | null = null
+  do {
+    const page: Page<T> = await readPage(before)
+    pages.push(page.items)
+    before = page.next
+  } while (before !== null)
+  return pages
 }
 
 /** An object that slept or crashed equals one that never did (LOG3): the history compares what is shown at one head. */

@@ -46,7 +46,7 @@ class Schedule {
   async run(): Promise<void> {
     const { random, history, clock } = this.#world
     this.#create()
-    for (let left = random.between(15, 80); left > 0 && !history.violation; left--) {
+    for (let left = random.chance(0.04) ? 300 : random.between(15, 75); left > 0 && !history.violation; left--) {
       random.weighted(this.#actions)()
       const tasks = random.weighted([[4, random.between(0, 3)], [4, random.between(4, 12)], [1, random.between(13, 60)]])
       for (let i = 0; i < tasks && !history.violation; i++) {
@@ -71,6 +71,7 @@ class Schedule {
       [0.5, () => this.#withClient((client) => client.babble())],
       [0.5, () => this.#reuseKey()],
       [0.15, () => this.#flood()],
+      [0.1, () => this.#revoke()],
       [trouble, () => this.#fell('crash', () => object.crash())],
       [trouble * random.fraction(), () => this.#fell('eviction', () => object.evict())],
       [0.7, () => this.#worsenIndex()],
@@ -100,6 +101,16 @@ class Schedule {
   /** More at once than a queue may hold. */
   #flood(): void {
     for (let i = 0; i < 24; i++) this.#command()
+  }
+
+  #revoke(): void {
+    const { caller, history, clock } = this.#world
+    if (history.sessions.size === 0) return
+    caller.ask({ verb: 'revokeTokens', ...caller.envelope(`revoke${clock.now}`), args: {} }, () => {
+      caller.ask({ verb: 'tokenEpoch', ...caller.envelope(), args: {} }, (answer) => {
+        if (answer.ok) this.#world.tokenEpoch = Math.max(this.#world.tokenEpoch, answer.value.epoch)
+      })
+    })
   }
 
   #reuseKey(): void {

@@ -34,6 +34,8 @@ export class World {
   readonly clients: SimulatedClient[] = []
   readonly patience: Patience = { isOver: false }
   readonly address: Address
+  /** What a session token made now must carry: those made before are no longer good. */
+  tokenEpoch = 0
   readonly #weather: Weather
 
   constructor(seed: number, plant: Plant = {}) {
@@ -86,6 +88,6 @@ export class World {
     const access = this.random.weighted([[5, null], [3, 'write'], [1, 'read'], [1, 'approve']] as const)
     if (access === null) return owner
     const lifeMs = this.random.chance(0.2) ? this.random.between(100, 60_000) : 1e9
-    return { kind: 'token', id: name, ...this.address, access, epoch: 0, expiresAt: this.object.now() + lifeMs }
+    return { kind: 'token', id: name, ...this.address, access, epoch: this.tokenEpoch, expiresAt: this.object.now() + lifeMs }
   }
 }
