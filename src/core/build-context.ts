@@ -24,30 +24,29 @@ function marker(first: Message, omittedMessages: number): Message {
 }
 
 function withToolResults(messages: readonly Message[]): Message[] {
-  const answered = new Set(messages.flatMap((message) => message.parts.flatMap(resultIdOf)))
-  return messages.flatMap((message) => {
-    const missing = message.parts.filter((part) => part.type === 'tool-call' && !answered.has(part.toolCallId))
+  return messages.flatMap((message, index) => {
+    const calls = message.parts.filter((part) => part.type === 'tool-call')
+    if (calls.length === 0) return [message]
+    const answered = resultsAfter(messages, index)
+    const missing = calls.filter((call) => !answered.has(call.toolCallId))
     return missing.length === 0 ? [message] : [message, synthetic(message, missing)]
   })
 }
 
-function resultIdOf(part: Part): string[] {
-  return part.type === 'tool-result' ? [part.toolCallId] : []
+/** Ids of the results that belong to this message's calls: its own, and those of the tool messages right behind it. */
+function resultsAfter(messages: readonly Message[], index: number): Set<string> {
+  const ids = new Set<string>()
+  for (let at = index; at === index || messages[at]?.role === 'tool'; at++) {
+    for (const part of messages[at]?.parts ?? []) if (part.type === 'tool-result') ids.add(part.toolCallId)
+  }
+  return ids
 }
 
-function synthetic(message: Message, calls: Part[]): Message {
-  const parts = calls.flatMap((call): Part[] =>
-    call.type === 'tool-call'
-      ? [
-          {
-            type: 'tool-result',
-            toolCallId: call.toolCallId,
-            toolName: call.toolName,
-            output: 'No result: the turn ended before this tool did.',
-            isError: true,
-          },
-        ]
-      : [],
-  )
-  return { ...message, id: messageIdAt(message.seq, 1, message.turnId), role: 'tool', parts }
+type ToolCall = Extract<Part, { type: 'tool-call' }>
+
+function synthetic({ seq, turnId, createdAt }: Message, calls: ToolCall[]): Message {
+  const parts = calls.map(({ toolCallId, toolName }): Part => {
+    return { type: 'tool-result', toolCallId, toolName, output: 'No result: the turn ended before this tool did.', isError: true }
+  })
+  return { id: messageIdAt(seq, 1, turnId), seq, turnId, role: 'tool', parts, createdAt }
 }

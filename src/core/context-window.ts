@@ -26,6 +26,11 @@ export function growSpan(context: ContextWindow, tokens: number): ContextWindow 
   return trim({ ...context, spans: [...context.spans.slice(0, -1), grown] })
 }
 
+/** Another agent takes more or less. */
+export function resizeWindow(context: ContextWindow, window: number): ContextWindow {
+  return trim({ ...context, window })
+}
+
 /** The newest turn always stays, even when it alone is larger than the window. */
 function trim(context: ContextWindow): ContextWindow {
   let tokens = contextTokens(context)

@@ -4,11 +4,10 @@
  */
 import { refusal, type Refusal } from '../protocol/errors.ts'
 import type { Event } from '../protocol/event.ts'
-import type { Command, FinishStepCommand } from './command.ts'
+import type { Command, FinishStepCommand, TurnReport } from './command.ts'
 import type { Receipt } from '../protocol/commit.ts'
 import { Draft } from './draft.ts'
-import { currentMessageId, endActiveTurn, endedBefore, startNextTurn } from './end-turn.ts'
-import { messageIdAt } from '../protocol/ids.ts'
+import { consumeSteers, currentMessageId, endActiveTurn, endedBefore, startNextTurn } from './end-turn.ts'
 import type { ActiveTurn, SessionState } from './state.ts'
 import { submitTurn } from './submit-turn.ts'
 
@@ -47,8 +46,8 @@ function decideExisting(draft: Draft, state: SessionState, command: Command): Re
       return speaking(state, command.generation, (active) => finishStep(draft, active, command))
     case 'failTurn':
       return speaking(state, command.generation, () => {
-        endActiveTurn(draft, { type: 'turn.failed', error: command.error }, command.report)
-        return promote(draft, command.report.window)
+        const seq = endActiveTurn(draft, { type: 'turn.failed', error: command.error }, command.report)
+        return promoted(draft, command.report, seq)
       })
     case 'recoverTurn':
       return recoverTurn(draft, state, command)
@@ -64,8 +63,8 @@ function updateSession(draft: Draft, state: SessionState, command: Extract<Comma
 function cancelTurn(draft: Draft, state: SessionState, command: Extract<Command, { type: 'cancelTurn' }>): Receipt | Refusal {
   const { turnId, by, report } = command
   if (state.active?.turnId === turnId) {
-    endActiveTurn(draft, { type: 'turn.cancelled', by }, report)
-    return { ...promote(draft, report.window), turnId }
+    const seq = endActiveTurn(draft, { type: 'turn.cancelled', by }, report)
+    return { ...promoted(draft, report, seq), turnId }
   }
   const turn = state.queue.find((item) => item.turnId === turnId)
   if (turn) {
@@ -84,7 +83,7 @@ function speaking(state: SessionState, generation: number, say: (active: ActiveT
 }
 
 function finishStep(draft: Draft, active: ActiveTurn, command: FinishStepCommand): Receipt {
-  consumeSteers(draft, active, command)
+  consumeSteers(draft, active, command.contextSeq, command.report)
   const seq = draft.emit({
     type: 'message.completed',
     turnId: active.turnId,
@@ -103,30 +102,8 @@ function finishStep(draft: Draft, active: ActiveTurn, command: FinishStepCommand
   })
   // A steered input that arrived during the step gets one step more (rule TRN9).
   if (!command.final || (draft.state?.active?.steers.length ?? 0) > 0) return { seq, turnId: active.turnId }
-  endActiveTurn(draft, { type: 'turn.completed', finishReason: command.finishReason }, command.report)
-  return promote(draft, command.report.window)
-}
-
-/** A steered input stands before the words of the step that consumed it: the first whose context held it (rule TRN8). */
-function consumeSteers(draft: Draft, active: ActiveTurn, command: FinishStepCommand): void {
-  for (const steer of active.steers) {
-    if (steer.seq > command.contextSeq) continue
-    draft.emit({
-      type: 'message.completed',
-      turnId: active.turnId,
-      by: steer.by,
-      contextSeq: command.contextSeq,
-      steeredSeq: steer.seq,
-      message: {
-        id: messageIdAt(steer.seq, 0, active.turnId),
-        seq: draft.nextSeq,
-        turnId: active.turnId,
-        role: 'user',
-        parts: command.report.steeredInputs.get(steer.seq) ?? [],
-        createdAt: draft.now,
-      },
-    })
-  }
+  const endSeq = endActiveTurn(draft, { type: 'turn.completed', finishReason: command.finishReason }, command.report)
+  return promoted(draft, command.report, endSeq)
 }
 
 function recoverTurn(draft: Draft, state: SessionState, command: Extract<Command, { type: 'recoverTurn' }>): Receipt | Refusal {
@@ -144,13 +121,14 @@ function recoverTurn(draft: Draft, state: SessionState, command: Extract<Command
     })
     return { seq, turnId }
   }
-  const reason = exhausted ? 'The server stopped again and again before the agent got any further.' : 'The server stopped while the agent was answering.'
-  endActiveTurn(draft, { type: 'turn.interrupted', reason }, command.report)
-  return promote(draft, command.report.window)
+  const reason = exhausted
+    ? 'The server stopped again and again before the agent got any further.'
+    : 'The server stopped while the agent was answering.'
+  return promoted(draft, command.report, endActiveTurn(draft, { type: 'turn.interrupted', reason }, command.report))
 }
 
-function promote(draft: Draft, window: number): Receipt {
-  const seq = draft.nextSeq - 1
-  startNextTurn(draft, window)
+/** The receipt of a command that ended a turn, once the next one in line was started. */
+function promoted(draft: Draft, report: TurnReport, seq: number): Receipt {
+  startNextTurn(draft, report.window)
   return { seq }
 }

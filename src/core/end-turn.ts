@@ -5,6 +5,7 @@
 import type { By } from '../protocol/access.ts'
 import type { ErrorBody } from '../protocol/errors.ts'
 import { messageIdAt, turnIdAt, entropyOf } from '../protocol/ids.ts'
+import type { InputPart } from '../protocol/message.ts'
 import { noTurnUsage } from '../protocol/turn.ts'
 import type { TurnReport } from './command.ts'
 import type { Draft } from './draft.ts'
@@ -18,12 +19,15 @@ export type Ending =
 
 const finishReasonOfCutMessage = { 'turn.failed': 'error', 'turn.cancelled': 'cancelled', 'turn.interrupted': 'interrupted' } as const
 
-export function endActiveTurn(draft: Draft, ending: Ending, report: TurnReport): void {
+/** Answers the seq of the terminal event. */
+export function endActiveTurn(draft: Draft, ending: Ending, report: TurnReport): number {
   const active = draft.state?.active
-  if (!active) return
-  if (ending.type !== 'turn.completed' && report.said) keepWhatWasSaid(draft, active, finishReasonOfCutMessage[ending.type], report.said)
-  draft.emit({ ...ending, ...endOf(draft.state?.active ?? active, report) })
-  queueSteers(draft, active, report)
+  if (!active) throw new Error('No turn is active')
+  if (ending.type !== 'turn.completed') keepWhatWasSaid(draft, active, finishReasonOfCutMessage[ending.type], report)
+  const left = draft.state?.active ?? active
+  const seq = draft.emit({ ...ending, ...endOf(left, report) })
+  queueSteers(draft, left, report)
+  return seq
 }
 
 /** Takes the first in line, if no turn is active. */
@@ -47,8 +51,10 @@ export function currentMessageId(active: ActiveTurn): string {
   return messageIdAt(active.generation, active.steps + 1, active.turnId)
 }
 
-function keepWhatWasSaid(draft: Draft, active: ActiveTurn, finishReason: string, said: NonNullable<TurnReport['said']>): void {
-  if (said.parts.length === 0) return
+function keepWhatWasSaid(draft: Draft, active: ActiveTurn, finishReason: string, report: TurnReport): void {
+  const { said } = report
+  if (!said || said.parts.length === 0) return
+  consumeSteers(draft, active, said.contextSeq, report)
   draft.emit({
     type: 'message.completed',
     turnId: active.turnId,
@@ -65,13 +71,42 @@ function keepWhatWasSaid(draft: Draft, active: ActiveTurn, finishReason: string,
   })
 }
 
+/** A steered input stands before the words of the step that consumed it: the first whose context held it (rule TRN8). */
+export function consumeSteers(draft: Draft, active: ActiveTurn, contextSeq: number, report: TurnReport): void {
+  for (const steer of active.steers) {
+    if (steer.seq > contextSeq) continue
+    draft.emit({
+      type: 'message.completed',
+      turnId: active.turnId,
+      by: steer.by,
+      contextSeq,
+      steeredSeq: steer.seq,
+      message: {
+        id: messageIdAt(steer.seq, 0, active.turnId),
+        seq: draft.nextSeq,
+        turnId: active.turnId,
+        role: 'user',
+        parts: steeredInput(report, steer.seq),
+        createdAt: draft.now,
+      },
+    })
+  }
+}
+
+/** An accepted input must not become an empty one because somebody forgot its words. */
+function steeredInput(report: TurnReport, seq: number): InputPart[] {
+  const input = report.steeredInputs.get(seq)
+  if (!input) throw new Error(`The words steered at ${seq} are missing from the report`)
+  return input
+}
+
 function queueSteers(draft: Draft, active: ActiveTurn, report: TurnReport): void {
   for (const steer of active.steers) {
     draft.emit({
       type: 'turn.queued',
       turnId: turnIdAt(draft.nextSeq, entropyOf(active.turnId)),
       by: steer.by,
-      input: report.steeredInputs.get(steer.seq) ?? [],
+      input: steeredInput(report, steer.seq),
       whenBusy: 'steer',
       source: steer.source,
       steeredSeq: steer.seq,

@@ -6,7 +6,7 @@ import type { Event, EventOf, TerminalEvent } from '../protocol/event.ts'
 import type { TokenUsage } from '../protocol/message.ts'
 import { jsonBytes } from '../protocol/limits.ts'
 import type { Commit } from '../protocol/commit.ts'
-import { growSpan, openSpan } from './context-window.ts'
+import { growSpan, openSpan, resizeWindow } from './context-window.ts'
 import { noTokenUsage, type ActiveTurn, type SessionState } from './state.ts'
 import { estimateTokens } from './tokens.ts'
 
@@ -93,7 +93,7 @@ function updated(state: SessionState, { seq, patch, window }: EventOf<'session.u
     settings: patch.settings ?? state.settings,
     metadataSeq: patch.metadata === undefined ? state.metadataSeq : seq,
     instructionsSeq: patch.instructions === undefined ? state.instructionsSeq : seq,
-    context: window === undefined ? state.context : { ...state.context, window },
+    context: window === undefined ? state.context : resizeWindow(state.context, window),
   }
 }
 
@@ -107,6 +107,7 @@ function queued(state: SessionState, event: EventOf<'turn.queued'>): SessionStat
     inputSeqs: [event.seq],
     tokens: estimateTokens(event.input),
     bytes: jsonBytes(event.input),
+    parts: event.input.length,
   }
   // An interrupting turn runs ahead of the queue.
   const queue = event.whenBusy === 'interrupt' ? [turn, ...state.queue] : [...state.queue, turn]
@@ -121,6 +122,7 @@ function amended(state: SessionState, event: EventOf<'turn.amended'>): SessionSt
           inputSeqs: [...turn.inputSeqs, event.seq],
           tokens: turn.tokens + estimateTokens(event.parts),
           bytes: turn.bytes + jsonBytes(event.parts),
+          parts: turn.parts + event.parts.length,
         }
       : turn,
   )

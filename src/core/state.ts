@@ -47,9 +47,10 @@ export interface QueuedTurn {
   source: TurnSource
   /** Seqs of its `turn.queued` and every `turn.amended`. */
   inputSeqs: number[]
-  /** Estimated tokens, and bytes of stored JSON, of all its input. */
+  /** Estimated tokens, bytes of stored JSON, and number of parts of all its input. */
   tokens: number
   bytes: number
+  parts: number
 }
 
 /** The one turn that runs or waits. */

@@ -49,6 +49,9 @@ function collect(draft: Draft, state: SessionState, command: SubmitTurnCommand, 
   const turn = state.queue.findLast((item) => isSame(item, command))
   if (!turn) return enqueue(draft, state, command)
   if (turn.bytes + bytes > limits.inputBytes) return tooLarge(turn.bytes + bytes)
+  if (turn.parts + command.input.length > limits.inputParts) {
+    return refusal('limit_exceeded', `A turn's input has ${limits.inputParts} parts at most.`)
+  }
   if (turn.inputSeqs.length >= limits.amendments) {
     return refusal('limit_exceeded', `A queued turn can be added to ${limits.amendments - 1} times at most.`)
   }

@@ -67,4 +67,3 @@ export const namedSchemas = {
 
 export const json = (description: string, schema: v.GenericSchema): AnswerSpec => ({ description, schema })
 export const nothing = (description: string): AnswerSpec => ({ description })
-export const eventStreamAnswer: AnswerSpec = { description: 'Server-sent events.', mediaType: 'text/event-stream' }

@@ -43,10 +43,7 @@ export const verbLevels = {
 } as const satisfies Record<string, Level>
 export type Verb = keyof typeof verbLevels
 
-export const TenantSchema = v.pipe(
-  v.string(),
-  v.regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'must be 1 to 63 characters of a-z, 0-9 and -'),
-)
+export const TenantSchema = v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'must be 1 to 63 characters of a-z, 0-9 and -'))
 
 const KeyPrincipalSchema = v.object({
   kind: v.literal('key'),
@@ -56,7 +53,7 @@ const KeyPrincipalSchema = v.object({
   scope: KeyScopeSchema,
 })
 
-/** `epoch`: how often the session's tokens had been revoked when this one was made; only the latest epoch is good. */
+/** `epoch`: seq of the session's latest `tokens.revoked` when the token was made, 0 if none; only the latest epoch is good. */
 const TokenPrincipalSchema = v.object({
   kind: v.literal('token'),
   id: v.string(),

@@ -51,7 +51,6 @@ export const CreateKeySchema = v.strictObject({
   scope: v.optional(KeyScopeSchema, 'member'),
   tenant: v.optional(TenantSchema),
 })
-export type CreateKey = v.InferOutput<typeof CreateKeySchema>
 
 export const CreateTokenSchema = v.strictObject({
   access: TokenAccessSchema,

@@ -135,10 +135,7 @@ export type TerminalEvent = EventOf<'turn.completed' | 'turn.failed' | 'turn.can
 
 export function isTerminal(event: Event): event is TerminalEvent {
   return (
-    event.type === 'turn.completed' ||
-    event.type === 'turn.failed' ||
-    event.type === 'turn.cancelled' ||
-    event.type === 'turn.interrupted'
+    event.type === 'turn.completed' || event.type === 'turn.failed' || event.type === 'turn.cancelled' || event.type === 'turn.interrupted'
   )
 }
 

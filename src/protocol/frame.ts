@@ -2,7 +2,7 @@
 import * as v from 'valibot'
 import { UpdateSessionSchema } from './body.ts'
 import { ErrorSchema } from './errors.ts'
-import { EventSchema, type Event } from './event.ts'
+import { EventSchema } from './event.ts'
 import { MessageIdSchema, SeqSchema, SessionIdSchema, TurnIdSchema } from './ids.ts'
 import { limits } from './limits.ts'
 import { InputSchema, PartSchema } from './message.ts'
@@ -64,17 +64,10 @@ const ReplyFrameSchema = v.variant('ok', [
   v.object({ type: v.literal('reply'), id: v.nullable(FrameIdSchema), ok: v.literal(false), error: ErrorSchema }),
 ])
 
-export const ServerFrameSchema = v.union([
-  HelloFrameSchema,
-  EventFrameSchema,
-  ReadyFrameSchema,
-  DeltaFrameSchema,
-  ReplyFrameSchema,
-])
+export const ServerFrameSchema = v.union([HelloFrameSchema, EventFrameSchema, ReadyFrameSchema, DeltaFrameSchema, ReplyFrameSchema])
 export type ServerFrame = v.InferOutput<typeof ServerFrameSchema>
 export type DeltaFrame = v.InferOutput<typeof DeltaFrameSchema>
 export type ReadyFrame = v.InferOutput<typeof ReadyFrameSchema>
-export type EventFrame = { type: 'event'; event: Event }
 
 export const IdempotencyKeySchema = v.pipe(
   v.string(),

@@ -4,15 +4,15 @@
  * lookup by id is a read by primary key and needs no index row:
  *
  *   trn_ + 10 characters: seq of its `turn.queued` + 16 characters of entropy
- *   msg_ + 8 characters: a seq + 2 characters: a number within it + the 16 characters of its turn
+ *   msg_ + 7 characters: a seq + 3 characters: a number within it + the 16 characters of its turn
  */
 import * as v from 'valibot'
 
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 const ID_LENGTH = 26
 const TURN_SEQ_LENGTH = 10
-const MESSAGE_SEQ_LENGTH = 8
-const ORDINAL_LENGTH = 2
+const MESSAGE_SEQ_LENGTH = 7
+const ORDINAL_LENGTH = 3
 
 /** Characters of randomness that the ids of one turn share: 80 bits. */
 export const ENTROPY_LENGTH = ID_LENGTH - TURN_SEQ_LENGTH
@@ -28,7 +28,6 @@ export const TurnIdSchema = idOf('trn')
 export const MessageIdSchema = idOf('msg')
 export const ApprovalIdSchema = idOf('apr')
 export const CompactionIdSchema = idOf('cmp')
-export const CheckpointIdSchema = idOf('chk')
 export const KeyIdSchema = idOf('key')
 
 /** Position of an event in its session: 1, 2, 3 … without a gap. */
@@ -92,7 +91,7 @@ export function entropyOf(turnId: string): string {
 
 /** `seq` is the generation that speaks (or the seq of a steered input), `ordinal` the step within it; 0 is the input. */
 export function messageIdAt(seq: number, ordinal: number, turnId: string): string {
-  const place = encodeInteger(seq, MESSAGE_SEQ_LENGTH) + encodeInteger(ordinal % 1024, ORDINAL_LENGTH)
+  const place = encodeInteger(seq, MESSAGE_SEQ_LENGTH) + encodeInteger(ordinal, ORDINAL_LENGTH)
   return `msg_${place}${entropyOf(turnId)}`
 }
 

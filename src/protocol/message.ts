@@ -41,13 +41,7 @@ const ToolResultPartSchema = v.strictObject({
 export const InputPartSchema = v.variant('type', [TextPartSchema, FilePartSchema])
 export type InputPart = v.InferOutput<typeof InputPartSchema>
 
-export const PartSchema = v.variant('type', [
-  TextPartSchema,
-  FilePartSchema,
-  ReasoningPartSchema,
-  ToolCallPartSchema,
-  ToolResultPartSchema,
-])
+export const PartSchema = v.variant('type', [TextPartSchema, FilePartSchema, ReasoningPartSchema, ToolCallPartSchema, ToolResultPartSchema])
 export type Part = v.InferOutput<typeof PartSchema>
 
 /** A turn's input: a plain string stands for one text part. */

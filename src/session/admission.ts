@@ -92,10 +92,7 @@ export class Admission {
   }
 
   revokeTokens(caller: Caller): Outcome<null> {
-    const execution = this.#ledger.execute(
-      { type: 'revokeTokens', by: byOf(caller.principal) },
-      identityOf(caller, 'revokeTokens', {}),
-    )
+    const execution = this.#ledger.execute({ type: 'revokeTokens', by: byOf(caller.principal) }, identityOf(caller, 'revokeTokens', {}))
     return this.#answer(execution, () => null)
   }
 

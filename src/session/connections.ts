@@ -73,7 +73,8 @@ export class Connections {
   attach(socket: HostSocket, { principal, after, sessionId }: AttachRequest): void {
     const state = this.#source.state()
     if (!state) return socket.close(closeCodes.notFound, 'There is no such session.')
-    if (after !== null && after > state.head) return socket.close(closeCodes.badRequest, `after is beyond the head, which is ${state.head}.`)
+    if (after !== null && after > state.head)
+      return socket.close(closeCodes.badRequest, `after is beyond the head, which is ${state.head}.`)
     if (this.size >= limits.sockets) return socket.close(closeCodes.tooMany, `${limits.sockets} sockets are attached already.`)
     const problem = credentialsProblem(principal, state, this.#host.now())
     if (problem) return socket.close(closeCodes.unauthorized, problem)

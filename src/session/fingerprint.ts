@@ -2,7 +2,10 @@
 import { createHash } from 'node:crypto'
 
 export function fingerprintOf(verb: string, body: unknown): string {
-  return createHash('sha256').update(`${verb}\n${canonicalJson(body)}`).digest('base64url').slice(0, 22)
+  return createHash('sha256')
+    .update(`${verb}\n${canonicalJson(body)}`)
+    .digest('base64url')
+    .slice(0, 22)
 }
 
 function canonicalJson(value: unknown): string {

@@ -79,6 +79,11 @@ export class IndexSync {
     this.#failures += 1
     this.retryAt = this.#host.now() + waitMs
     this.#alarm.ensure(this.retryAt)
-    this.#host.log({ event: 'index.failed', level: 'warn', failures: this.#failures, error: error instanceof Error ? error.name : 'unknown' })
+    this.#host.log({
+      event: 'index.failed',
+      level: 'warn',
+      failures: this.#failures,
+      error: error instanceof Error ? error.name : 'unknown',
+    })
   }
 }

@@ -73,4 +73,3 @@ function context(store: SessionStore, state: SessionState, { args }: SessionRequ
 function beyondHead(state: SessionState, seq: number | null) {
   return seq !== null && seq > state.head ? refuse('invalid_request', `Seq ${seq} is beyond the head, which is ${state.head}.`) : null
 }
-

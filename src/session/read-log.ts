@@ -7,7 +7,7 @@ import type { SessionStore } from '../storage/session-store.ts'
 
 /** Every commit with an event after `afterSeq`, oldest first, read a page at a time as they are asked for. */
 export function* commitsAfter(store: SessionStore, afterSeq: number, pageCommits = 32): Generator<Commit> {
-  for (let after = afterSeq; ; ) {
+  for (let after = afterSeq; ;) {
     const page = store.log.after(after, { commits: pageCommits })
     yield* page.commits
     const last = page.commits.at(-1)
@@ -18,7 +18,7 @@ export function* commitsAfter(store: SessionStore, afterSeq: number, pageCommits
 
 /** Every commit with an event before `beforeSeq`, newest first. */
 export function* commitsBefore(store: SessionStore, beforeSeq: number, pageCommits = 32): Generator<Commit> {
-  for (let before = beforeSeq; ; ) {
+  for (let before = beforeSeq; ;) {
     const page = store.log.before(before, { commits: pageCommits })
     yield* page.commits
     const first = page.commits.at(-1)?.events[0]

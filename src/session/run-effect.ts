@@ -47,14 +47,7 @@ export class TurnRunner {
   readonly #saver: PartialSaver
   #run: Run | null = null
 
-  constructor(
-    host: Host,
-    ledger: Ledger,
-    store: SessionStore,
-    meter: TurnMeter,
-    agents: AgentRegistry,
-    send: (frame: DeltaFrame) => void,
-  ) {
+  constructor(host: Host, ledger: Ledger, store: SessionStore, meter: TurnMeter, agents: AgentRegistry, send: (frame: DeltaFrame) => void) {
     this.#host = host
     this.#ledger = ledger
     this.#store = store

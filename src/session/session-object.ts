@@ -95,7 +95,9 @@ class ObjectHost implements Host {
 
   background(work: Promise<unknown>): void {
     this.#ctx.waitUntil(
-      work.catch((error: unknown) => this.log({ event: 'background.failed', level: 'error', error: error instanceof Error ? error.name : 'unknown' })),
+      work.catch((error: unknown) =>
+        this.log({ event: 'background.failed', level: 'error', error: error instanceof Error ? error.name : 'unknown' }),
+      ),
     )
   }
 

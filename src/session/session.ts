@@ -159,7 +159,12 @@ export class Session {
     const runner = new TurnRunner(host, ledger, this.#store, meter, agents, (frame) => connections.broadcast(frame))
     const admission = new Admission(host, ledger, this.#readStore, runner, agents)
     const frames = new Frames(connections, admission, this.#name.sessionId, (entry) => host.log(entry))
-    const indexSync = new IndexSync(host, this.#alarm, index, () => ledger.state && readIndexEntry(this.#readStore, ledger.state, this.#name.tenant))
+    const indexSync = new IndexSync(
+      host,
+      this.#alarm,
+      index,
+      () => ledger.state && readIndexEntry(this.#readStore, ledger.state, this.#name.tenant),
+    )
     // In this order: words before the event that completes them, everyone told before the next turn begins.
     ledger.onCommit(() => runner.flush())
     ledger.onCommit((events) => connections.broadcastEvents(events))

@@ -1,7 +1,5 @@
 /** A server under measurement: somewhere to send requests, and processes whose cost can be read. */
 export interface BenchServer {
-  /** Which of the two ways it is served, for the report. */
-  readonly kind: 'raw workerd' | 'wrangler dev'
   readonly host: string
   /** A restart may change it. */
   port(): number

@@ -22,15 +22,18 @@ const seedersAtOnce = 8
 export class Bench {
   /** Decides the order in which sessions are measured, and nothing else. */
   readonly random: Random
+  /** A folder on the disk, where synchronising a write takes what it takes; the servers' state is elsewhere. */
+  readonly diskFolder: string
   readonly #progress: (text: string) => void
   readonly #sized = new Map<number, string[]>()
   #raw: RawWorkerd | null = null
   /** When the last turn ended; its session's alarm is due half a minute later at most. */
   lastTurnAt = 0
 
-  constructor(seed: number, progress: (text: string) => void) {
-    this.random = new Random(seed)
-    this.#progress = progress
+  constructor(options: { seed: number; diskFolder: string; progress: (text: string) => void }) {
+    this.random = new Random(options.seed)
+    this.diskFolder = options.diskFolder
+    this.#progress = options.progress
   }
 
   /** One line, written over by the next. */
@@ -52,7 +55,8 @@ export class Bench {
     const missing = Array.from({ length: Math.max(0, count - known.length) }, (_, index) => index)
     let turns = 0
     const wanted = missing.length * (messages / messagesPerTurn)
-    const tell = () => ++turns % 100 === 0 && this.progress(`making ${missing.length} sessions of ${messages} messages: ${turns} of ${wanted} turns`)
+    const tell = () =>
+      ++turns % 100 === 0 && this.progress(`making ${missing.length} sessions of ${messages} messages: ${turns} of ${wanted} turns`)
     await inTurn(missing, seedersAtOnce, async () => {
       known.push(await makeSession(server, messages / messagesPerTurn, tell))
     })

@@ -41,7 +41,8 @@ export const coldAttach: Scenario = {
       await server.restart()
       await warmUp(server)
       // Who goes first alternates.
-      for (const pair of pairs) for (const target of restart % 2 === 0 ? pair : pair.toReversed()) attaches.push(await attachOnce(server, target))
+      for (const pair of pairs)
+        for (const target of restart % 2 === 0 ? pair : pair.toReversed()) attaches.push(await attachOnce(server, target))
       await sleep(50)
       rowsRead.push(...wakes(server.logText().slice(logged), pairs.flat()))
     }
@@ -64,7 +65,7 @@ async function makePairs(bench: Bench): Promise<Target[][]> {
 }
 
 async function alarmsFired(bench: Bench): Promise<void> {
-  for (let left = 1; left > 0; ) {
+  for (let left = 1; left > 0;) {
     left = bench.lastTurnAt + alarmsMs - Date.now()
     bench.progress(`cold attach: ${Math.ceil(left / 1000)} s until every alarm has fired`)
     await sleep(Math.min(Math.max(left, 0), 1000))
@@ -93,7 +94,8 @@ function wakes(log: string, targets: Target[]): number[] {
     .map((line) => JSON.parse(line.slice(line.indexOf('{'))) as { sessionId: string; rowsRead: number })
     .filter(({ sessionId }) => ids.has(sessionId))
     .map((line) => line.rowsRead)
-  if (rowsRead.length !== targets.length) throw new Error(`${targets.length} attaches woke ${rowsRead.length} objects: they were not all cold`)
+  if (rowsRead.length !== targets.length)
+    throw new Error(`${targets.length} attaches woke ${rowsRead.length} objects: they were not all cold`)
   return rowsRead
 }
 

@@ -18,12 +18,13 @@ const wrangler = path.join(root, 'node_modules/wrangler/wrangler-dist/cli.js')
 const startMs = 30_000
 
 export interface RawWorkerdOptions {
-  /** Port of a debugger, for CPU profiles; none otherwise. */
-  inspectorPort: number | null
+  /** Where its folder is made; the system's folder for temporary files, if left out. */
+  below?: string
+  /** Port of a debugger, for CPU profiles; none, if left out. */
+  inspectorPort?: number
 }
 
 export class RawWorkerd implements BenchServer {
-  readonly kind = 'raw workerd'
   readonly host = '127.0.0.1'
   readonly key = 'key-of-the-operator'
   readonly #folder: string
@@ -37,8 +38,8 @@ export class RawWorkerd implements BenchServer {
   }
 
   /** A new server with an empty state. */
-  static async start(options: RawWorkerdOptions = { inspectorPort: null }): Promise<RawWorkerd> {
-    const folder = mkdtempSync(path.join(tmpdir(), 'dormouse-bench-'))
+  static async start(options: RawWorkerdOptions = {}): Promise<RawWorkerd> {
+    const folder = mkdtempSync(path.join(options.below ?? tmpdir(), 'dormouse-bench-'))
     const server = new RawWorkerd(folder, options)
     process.once('exit', () => server.#discard())
     await server.#prepare()
@@ -99,13 +100,16 @@ export class RawWorkerd implements BenchServer {
 
   async #run(): Promise<void> {
     const log = openSync(this.#logFile, 'a')
-    const inspector = this.#options.inspectorPort === null ? [] : [`--inspector-addr=127.0.0.1:${this.#options.inspectorPort}`]
+    const inspector = this.#options.inspectorPort === undefined ? [] : [`--inspector-addr=127.0.0.1:${this.#options.inspectorPort}`]
     const arguments_ = ['serve', '--experimental', '--import-path=/', '--control-fd=3', ...inspector, this.#configuration]
     const child = spawn(workerdProgram(), arguments_, { stdio: ['ignore', log, log, 'pipe'] })
     closeSync(log)
     this.#process = child
     this.#ports = await listening(child).catch((error: unknown) => {
       throw new Error(`workerd did not start:\n${this.logText().slice(-4000)}`, { cause: error })
+    })
+    child.once('exit', (code, signal) => {
+      if (this.#process === child) process.stderr.write(`\nworkerd ended by itself (${signal ?? code}):\n${this.logText().slice(-2000)}\n`)
     })
   }
 

@@ -31,8 +31,9 @@ const evenTurns = fc.tuple(
   }),
 )
 
+/** Far more than 128 turns may fit. */
 const manyTurns = fc.tuple(
-  fc.integer({ min: 1, max: 3000 }),
+  fc.integer({ min: 1, max: 12_000 }),
   fc.array(fc.record({ open: fc.boolean(), tokens: fc.integer({ min: 1, max: 30 }) }), { maxLength: 800, size: 'max' }),
 )
 
@@ -76,10 +77,10 @@ describe('against a plain list of turns', () => {
 
   test('[LOG6] beyond 128 turns the two smallest neighbours become one, never the newest', () => {
     let context = nothing
-    for (let turn = 1; turn <= maxContextSpans; turn++) context = openSpan(context, 1_000_000, turn, turn === 50 || turn === 51 ? 1 : 100)
-    context = openSpan(context, 1_000_000, 1000, 1)
+    for (let turn = 1; turn < maxContextSpans; turn++) context = openSpan(context, 1_000_000, turn, turn === 50 || turn === 51 ? 3 : 100)
+    for (const seq of [999, 1000]) context = openSpan(context, 1_000_000, seq, 1)
     expect(context.spans).toHaveLength(maxContextSpans)
-    expect(context.spans[49]).toEqual({ fromSeq: 50, turns: 2, messages: 2, tokens: 2 })
+    expect(context.spans[49]).toEqual({ fromSeq: 50, turns: 2, messages: 2, tokens: 6 })
     expect(context.spans.at(-1)).toEqual({ fromSeq: 1000, turns: 1, messages: 1, tokens: 1 })
   })
 })

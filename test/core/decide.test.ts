@@ -131,7 +131,7 @@ describe('steps and recoveries', () => {
     const driver = busySession()
     const { turnId } = driver.state.active ?? {}
     driver.perform(driver.finishStep({ final: false }))
-    const voided = 'msg_00000003020123456789ABCDEF'
+    const voided = 'msg_00000030020123456789ABCDEF'
     const { events } = driver.perform(driver.recover('resume', said))
     expect(events).toMatchObject([{ seq: 5, type: 'turn.resumed', turnId, attempt: 2, reason: 'recovery', supersedes: voided }])
     expect(driver.state.active).toMatchObject({ generation: 5, attempt: 2, fruitlessAttempts: 1, steps: 1 })

@@ -13,6 +13,8 @@ import { ada, asStored, newSession, sessionAfter, SessionDriver, type Outcome } 
 
 /** Far below one row, whatever the history: settings, tags, queue and context at their worst together are under 64 KiB. */
 const maxStateCharacters = 64 * 1024
+/** Profile and totals of an idle session of these histories. */
+const maxIdleCharacters = 1000
 
 describe('seqs and times', () => {
   test('[LOG1] seqs are 1, 2, 3 … without a gap, also across refusals', () => {
@@ -129,6 +131,19 @@ describe('state is small', () => {
         // Each is a moment's walk: a few of them are enough.
         const some = states.filter((_, index) => index % 16 === 0)
         expect(Math.max(...some.map((state) => JSON.stringify(state).length))).toBeLessThan(maxStateCharacters)
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  test('[LOG6] nothing but counts is left of hundreds of turns once they ended, the context aside', () => {
+    fc.assert(
+      fc.property(longMoves, (history) => {
+        const driver = sessionAfter(history, 100_000)
+        driver.drain()
+        const { context, ...rest } = driver.state
+        expect(JSON.stringify(rest).length).toBeLessThan(maxIdleCharacters)
+        expect(Object.keys(context)).toEqual(['window', 'spans', 'omittedMessages'])
       }),
       { numRuns: 300 },
     )

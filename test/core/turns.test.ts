@@ -111,7 +111,7 @@ describe('every turn ends once', () => {
           const end = events.filter(isTerminal).find(({ turnId }) => turnId === before?.active?.turnId)
           if (!end || end.type === 'turn.completed' || !('report' in command)) continue
           const said = command.report.said?.parts ?? []
-          const kept = events.filter((event) => event.type === 'message.completed')
+          const kept = events.flatMap((event) => (event.type === 'message.completed' && event.message.role === 'assistant' ? [event] : []))
           expect(kept.map(({ message }) => message.parts)).toEqual(said.length > 0 ? [said] : [])
           for (const { seq, message } of kept) expect([seq, message.finishReason]).toEqual([end.seq - 1, reasons[end.type]])
         }

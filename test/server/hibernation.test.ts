@@ -16,7 +16,7 @@ beforeAll(async () => {
   api = new SessionApi(server)
 }, 120_000)
 
-afterAll(() => server.stop())
+afterAll(() => server?.stop())
 
 function wakingsOf(sessionId: string) {
   return server.logLines().filter((line) => line.event === 'session.woke' && line.sessionId === sessionId)
@@ -49,7 +49,9 @@ test('[ATT6] idle sockets sleep through pings, and the next turn reaches every o
   expect(wakingsOf(id)).toHaveLength(before)
 
   const { seq } = await api.submitTurn(id, { input: 'Is anybody there?' })
-  await expect.poll(() => sockets.map((socket) => socket.transcript.events.at(-1)?.type), { timeout: 20_000 }).toEqual(sockets.map(() => 'turn.completed'))
+  await expect
+    .poll(() => sockets.map((socket) => socket.transcript.events.at(-1)?.type), { timeout: 20_000 })
+    .toEqual(sockets.map(() => 'turn.completed'))
   // It woke for the turn, with the sockets it had: nothing had woken it before.
   expect(wakingsOf(id).slice(before)).toMatchObject([{ head: seq - 1, sockets: 5 }])
   for (const { transcript, losses } of sockets) {

@@ -17,8 +17,8 @@ beforeAll(async () => {
 }, 120_000)
 
 afterAll(async () => {
-  line.close()
-  await server.stop()
+  line?.close()
+  await server?.stop()
 })
 
 test('[ATT1] PartyKit’s own client attaches, runs a turn, and resumes where it was when its line breaks', async () => {

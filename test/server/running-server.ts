@@ -1,13 +1,13 @@
 /**
  * The real server as a process, with a state folder of its own: started, killed without warning, started again on the same
- * state, cleaned away. The Worker is bundled once, when the first server of a process starts, so that neither a restart
- * nor an edit of the sources in the middle of a test changes what runs.
+ * state, cleaned away. The Worker is bundled before the first start, so that neither a restart nor an edit of the sources
+ * in the middle of a test changes what runs.
  *
  * - Wrangler and its two runtime processes are one process group, and always die together.
  * - A server never outlives whoever started it: its leader is a shell that kills the group when its standard input ends.
  */
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
-import { closeSync, copyFileSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, copyFileSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -58,8 +58,13 @@ export class RunningServer {
   static async start(): Promise<RunningServer> {
     const folder = mkdtempSync(path.join(tmpdir(), 'dormouse-server-'))
     const server = new RunningServer(folder, await freePort())
-    await server.#prepare()
-    await server.restart()
+    try {
+      await server.#prepare()
+      await server.restart()
+    } catch (error) {
+      await server.stop()
+      throw error
+    }
     return server
   }
 
@@ -93,7 +98,7 @@ export class RunningServer {
     signalGroup(leader.pid, 'SIGKILL')
     await exited
     const deadline = Date.now() + deadMs
-    while (signalGroup(leader.pid, 0) && Date.now() < deadline) await sleep(5)
+    while (isGroupAlive(leader.pid) && Date.now() < deadline) await sleep(5)
   }
 
   /** Kills it and removes its state. */
@@ -122,9 +127,10 @@ export class RunningServer {
     const at = (name: string) => path.join(this.folder, name)
     copyFileSync(path.join(root, 'wrangler.toml'), at('wrangler.toml'))
     writeFileSync(at('secrets.env'), `DORMOUSE_API_KEY="${this.key}"\nDORMOUSE_SECRET="secret-of-the-tests"\n`, { mode: 0o600 })
-    mkdirSync(at('bundle'))
-    copyFileSync(await bundle(), at('bundle/worker.js'))
-    await runWrangler(['d1', 'migrations', 'apply', 'INDEX', '--local', '--persist-to', at('data')])
+    await Promise.all([
+      runWrangler(['deploy', '--dry-run', '--env', '', '--outdir', at('bundle')]),
+      runWrangler(['d1', 'migrations', 'apply', 'INDEX', '--local', '--persist-to', at('data')]),
+    ])
   }
 
   #devArguments(): string[] {
@@ -142,21 +148,6 @@ export class RunningServer {
   }
 }
 
-let bundled: Promise<string> | null = null
-
-/** The Worker as one file, as it would be deployed. */
-function bundle(): Promise<string> {
-  bundled ??= makeBundle()
-  return bundled
-}
-
-async function makeBundle(): Promise<string> {
-  const folder = mkdtempSync(path.join(tmpdir(), 'dormouse-bundle-'))
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
-  await runWrangler(['deploy', '--dry-run', '--outdir', folder])
-  return path.join(folder, 'worker.js')
-}
-
 async function runWrangler(args: string[]): Promise<void> {
   await run(process.execPath, ['--no-warnings', wrangler, ...args], { cwd: root, env: environment })
 }
@@ -172,11 +163,27 @@ async function isHealthy(url: string): Promise<boolean> {
 }
 
 /** False when there is no process in the group. */
-function signalGroup(leader: number, signal: 'SIGKILL' | 0): boolean {
+function signalGroup(group: number, signal: 'SIGKILL' | 0): boolean {
   try {
-    return process.kill(-leader, signal)
+    return process.kill(-group, signal)
   } catch {
     return false
+  }
+}
+
+/** The dead whom nobody has buried yet are still in their group; only /proc tells them from the living. */
+function isGroupAlive(group: number): boolean {
+  if (!existsSync('/proc/self/stat')) return signalGroup(group, 0)
+  return readdirSync('/proc').some((name) => /^\d+$/.test(name) && isAliveIn(group, name))
+}
+
+function isAliveIn(group: number, pid: string): boolean {
+  try {
+    // After the command in parentheses: state, parent, group.
+    const [state, , of] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? []
+    return Number(of) === group && state !== 'Z'
+  } catch {
+    return false // it ended while we looked
   }
 }
 

@@ -58,7 +58,7 @@ export class SessionApi {
   /** The whole log. */
   async events(sessionId: string): Promise<Event[]> {
     const events: Event[] = []
-    for (let after: number | null = 0; after !== null; ) {
+    for (let after: number | null = 0; after !== null;) {
       const page: Page<Event> = await this.#untilAnswered(`/v1/sessions/${sessionId}/events?after=${after}&limit=200`)
       events.push(...page.items)
       after = page.next
@@ -69,7 +69,7 @@ export class SessionApi {
   /** The session index, whole. */
   async summaries(): Promise<SessionSummary[]> {
     const summaries: SessionSummary[] = []
-    for (let cursor: string | null = ''; cursor !== null; ) {
+    for (let cursor: string | null = ''; cursor !== null;) {
       const page: Page<SessionSummary, string> = await this.#untilAnswered(`/v1/sessions?limit=200${cursor && `&cursor=${cursor}`}`)
       summaries.push(...page.items)
       cursor = page.next

@@ -8,7 +8,10 @@ import type { Credentials } from './session-api.ts'
 import { SessionTranscript } from './session-transcript.ts'
 
 export type Reply = Extract<ServerFrame, { type: 'reply' }>
-export type CommandFrame = { type: 'turn'; input: string; whenBusy?: string } | { type: 'update'; patch: object } | { type: 'cancel'; turnId: string }
+export type CommandFrame =
+  | { type: 'turn'; input: string; whenBusy?: string }
+  | { type: 'update'; patch: object }
+  | { type: 'cancel'; turnId: string }
 
 const comeBackMs = 20
 /** A handshake that neither opens nor fails for so long is given up. */

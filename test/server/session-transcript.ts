@@ -52,7 +52,8 @@ export class SessionTranscript {
   }
 
   #event(event: Event): void {
-    if (event.seq !== this.cursor + 1) return this.#fault('ATT1', `event ${event.seq} (${event.type}) came where ${this.cursor + 1} was due`)
+    if (event.seq !== this.cursor + 1)
+      return this.#fault('ATT1', `event ${event.seq} (${event.type}) came where ${this.cursor + 1} was due`)
     this.cursor = event.seq
     this.events.push(event)
     if (event.type === 'message.completed') this.#completed(event)
@@ -68,7 +69,8 @@ export class SessionTranscript {
     this.#streaming = partial && { messageId: partial.messageId, turnId: partial.turnId, texts: partial.parts.map(textOf), isWhole: true }
     if (!before || before.messageId !== partial?.messageId) return
     this.resumedMessages += 1
-    if (!isStart(before.texts, partial.parts.map(textOf))) this.#fault('ATT3', `had ${JSON.stringify(before)}, ready says ${JSON.stringify(partial)}`)
+    if (!isStart(before.texts, partial.parts.map(textOf)))
+      this.#fault('ATT3', `had ${JSON.stringify(before)}, ready says ${JSON.stringify(partial)}`)
   }
 
   #delta(delta: DeltaFrame): void {
@@ -83,7 +85,8 @@ export class SessionTranscript {
 
   #grow(texts: string[], { part, offset, text, messageId }: DeltaFrame): void {
     const known = texts[part] ?? ''
-    if (part > texts.length || offset > known.length) return this.#fault('ATT2', `${messageId} misses text before part ${part} offset ${offset}`)
+    if (part > texts.length || offset > known.length)
+      return this.#fault('ATT2', `${messageId} misses text before part ${part} offset ${offset}`)
     const overlap = known.slice(offset, offset + text.length)
     if (!text.startsWith(overlap)) this.#fault('ATT2', `${messageId} has "${overlap}" where "${text}" came`)
     texts[part] = known + text.slice(overlap.length)

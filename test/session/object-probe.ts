@@ -74,14 +74,18 @@ export async function evict(stub: Stub, webSockets: 'hibernate' | 'close' = 'hib
 }
 
 /** One request straight to the object, as the edge would make it. */
-export function perform(stub: Pick<Stub, 'perform'>, sessionId: string, request: Pick<SessionRequest, 'verb' | 'args'>): Promise<SessionAnswer> {
+export function perform(
+  stub: Pick<Stub, 'perform'>,
+  sessionId: string,
+  request: Pick<SessionRequest, 'verb' | 'args'>,
+): Promise<SessionAnswer> {
   const who = { principal: operator, requestId: 'test', tenant: 'default', sessionId }
-  return stub.perform({ ...who, ...request } as SessionRequest) as Promise<SessionAnswer>
+  return stub.perform({ ...who, ...request })
 }
 
 /** Adds so many short turns, four events each, from inside the object: the real path without the HTTP around it. */
 export async function grow(sessionId: string, turns: number): Promise<void> {
-  await runInDurableObject(stubOf(sessionId), async (object) => {
+  await runInDurableObject(stubOf(sessionId), async (object: SessionObject) => {
     const input = [{ type: 'text' as const, text: '/bytes 1' }]
     for (let turn = 0; turn < turns; turn++) {
       const answer = await object.perform({

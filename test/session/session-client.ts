@@ -74,7 +74,11 @@ export async function eventually<T>(ask: () => Promise<T>, isWanted: (value: T) 
   }
 }
 
-export const whenIdle = (id: string) => eventually(() => getSession(id), ({ status }) => status === 'idle')
+export const whenIdle = (id: string) =>
+  eventually(
+    () => getSession(id),
+    ({ status }) => status === 'idle',
+  )
 
 export const textOf = ({ parts }: Pick<Message, 'parts'>) => parts.map((part) => (part.type === 'text' ? part.text : '')).join('')
 

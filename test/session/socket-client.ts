@@ -50,7 +50,8 @@ export class SocketClient {
     const endsAt = Date.now() + withinMs
     while (!holds(this)) {
       const leftMs = endsAt - Date.now()
-      if (leftMs <= 0) throw new Error(`Not within ${withinMs} ms; closed ${this.closeCode}; last: ${this.texts.slice(-3).join('\n').slice(0, 1500)}`)
+      if (leftMs <= 0)
+        throw new Error(`Not within ${withinMs} ms; closed ${this.closeCode}; last: ${this.texts.slice(-3).join('\n').slice(0, 1500)}`)
       await Promise.race([scheduler.wait(Math.min(leftMs, 50)), new Promise<void>((resolve) => (this.#wake = resolve))])
     }
     return this

@@ -40,13 +40,24 @@ export function readResult(result: unknown): { seq: number | null; turnId: strin
 
 function drawBody(random: Random, history: History, word: string): CommandBody {
   const turnId = latestTurnId(random, history)
-  const verb = random.weighted([[12, 'submitTurn'], [turnId ? 3 : 0, 'cancelTurn'], [1.5, 'update']] as const)
+  const verb = random.weighted([
+    [12, 'submitTurn'],
+    [turnId ? 3 : 0, 'cancelTurn'],
+    [1.5, 'update'],
+  ] as const)
   if (verb === 'cancelTurn' && turnId) return { verb, args: { turnId } }
   if (verb === 'update') return { verb, args: { patch: drawPatch(random, word) } }
-  const whenBusy = random.weighted([[8, 'enqueue'], [2, 'reject'], [3, 'interrupt'], [6, 'steer'], [4, 'collect']] as const)
+  const whenBusy = random.weighted([
+    [8, 'enqueue'],
+    [2, 'reject'],
+    [3, 'interrupt'],
+    [6, 'steer'],
+    [4, 'collect'],
+  ] as const)
   return { verb: 'submitTurn', args: { input: [{ type: 'text', text: `please ${word} 😀` }], whenBusy } }
 }
 
+/** The title carries the word: each update is told from every other. */
 function drawPatch(random: Random, word: string): UpdateSession {
   const title = `title ${word}`
   return random.chance(0.3) ? { title, tags: [`t${random.between(1, 9)}`] } : { title }

@@ -16,7 +16,9 @@ export interface ModelTurn {
   /** Of the `turn.started` or `turn.resumed` that lets it speak now; 0: it was not started. */
   generation: number
   attempt: number
-  steps: number
+  /** Who answers it, by the name that says how it is recovered; null: it was not started. */
+  agent: string | null
+  fruitlessRecoveries: number
   /** Seqs of the steered inputs that no step took up. */
   steers: Set<number>
   /** Steered inputs that a turn of their own must carry, since this one ended without them. */
@@ -26,6 +28,9 @@ export interface ModelTurn {
   messages: EventOf<'message.completed'>[]
   end: TerminalEvent | null
 }
+
+/** Recoveries in a row without a step between them, before a turn is given up as interrupted. */
+const maxFruitlessRecoveries = 3
 
 type TurnEvent = Extract<Event, { turnId: string }>
 
@@ -104,6 +109,7 @@ export class LogModel {
   #queued(event: EventOf<'turn.queued'>): void {
     const { turnId, seq, whenBusy, steeredSeq } = event
     if (this.turns.has(turnId)) this.#violate('TRN3', event, 'queues a turn again')
+    // One more than the bound: an interrupting turn is let in by the place that it makes.
     if (this.#queue.length >= 17) this.#violate('TRN2', event, 'makes the queue longer than its bound')
     if (whenBusy === 'reject' && !this.isAtRest) this.#violate('TRN2', event, 'was to be rejected by a busy session')
     const turn: ModelTurn = {
@@ -113,19 +119,22 @@ export class LogModel {
       inputSeqs: [seq],
       generation: 0,
       attempt: 0,
-      steps: 0,
+      agent: null,
+      fruitlessRecoveries: 0,
       steers: new Set(),
       orphanedSteers: new Set(),
       superseded: new Set(),
       messages: [],
       end: null,
     }
-    if (steeredSeq !== undefined && !this.#takeOrphan(steeredSeq)) this.#violate('TRN9', event, 'carries a steered input that needs no turn')
+    if (steeredSeq !== undefined && !this.#takeOrphan(steeredSeq))
+      this.#violate('TRN9', event, 'carries a steered input that needs no turn')
     this.turns.set(turnId, turn)
     if (whenBusy === 'interrupt') this.#queue.unshift(turn)
     else this.#queue.push(turn)
   }
 
+  /** Whatever is said of a turn after its end, or before it began, is wrong. */
   #ofTurn(event: Exclude<TurnEvent, { type: 'turn.queued' }>): void {
     const turn = this.turns.get(event.turnId)
     if (!turn) return this.#violate('TRN3', event, 'names a turn that was never queued')
@@ -139,6 +148,7 @@ export class LogModel {
     else this.#message(turn, event)
   }
 
+  /** Only the first in line may start, with all its input, and only when nothing runs. */
   #startedTurn(turn: ModelTurn, event: EventOf<'turn.started'>): void {
     if (this.#running) this.#violate('TRN1', event, `starts while ${this.#running.turnId} runs`)
     if (this.#queue[0] !== turn) this.#violate('TRN2', event, `jumps the queue of ${this.#queue.map((item) => item.turnId).join()}`)
@@ -148,18 +158,24 @@ export class LogModel {
     this.#started += 1
     turn.generation = event.seq
     turn.attempt = event.attempt
+    turn.agent = event.agent
     this.#place(event, { id: event.messageId, seq: event.seq, role: 'user' })
   }
 
+  /** `collect` adds to the last queued turn of the same author. */
   #amended(turn: ModelTurn, event: EventOf<'turn.amended'>): void {
     const last = this.#queue.findLast((queued) => queued.byId === (event.by?.id ?? null))
     if (last !== turn) this.#violate('TRN2', event, `amends a turn that is not the last of its author, ${last?.turnId}`)
     turn.inputSeqs.push(event.seq)
   }
 
+  /** A new generation speaks: what the old one was saying is void. */
   #resumed(turn: ModelTurn, event: EventOf<'turn.resumed'>): void {
     if (event.attempt !== turn.attempt + 1) this.#violate('TRN4', event, `follows attempt ${turn.attempt}`)
     if (this.#history.restarts === 0) this.#violate('TRN4', event, 'recovers a turn that nothing ever cut')
+    if (turn.agent === 'quitter') this.#violate('TRN4', event, 'resumes a turn whose agent wants it to end as interrupted')
+    turn.fruitlessRecoveries += 1
+    if (turn.fruitlessRecoveries > maxFruitlessRecoveries) this.#violate('TRN4', event, 'resumes a turn that gets nowhere')
     turn.attempt = event.attempt
     turn.generation = event.seq
     if (event.supersedes !== undefined) turn.superseded.add(event.supersedes)
@@ -178,6 +194,7 @@ export class LogModel {
       if (contextSeq < turn.generation) this.#violate('TRN5', event, `was built before generation ${turn.generation}`)
       if (turn.messages.at(-1)?.contextSeq === contextSeq) this.#violate('TRN5', event, 'completes the same step again')
       turn.messages.push(event)
+      if (message.finishReason !== 'interrupted') turn.fruitlessRecoveries = 0
     }
     this.#place(event, { id: message.id, seq: event.seq, role: message.role })
   }
@@ -187,7 +204,11 @@ export class LogModel {
     if (!wasRunning && !this.#queue.includes(turn)) this.#violate('TRN3', event, 'ends a turn that neither ran nor waited')
     if (!wasRunning && event.type !== 'turn.cancelled') this.#violate('TRN3', event, 'ends a turn that never ran')
     if (event.queuedSeq !== turn.queuedSeq) this.#violate('TRN3', event, `names another place than ${turn.queuedSeq} for its turn`)
-    if (event.type === 'turn.completed' && turn.steers.size > 0) this.#violate('TRN9', event, 'completes a turn with a steered input unheard')
+    if (event.type === 'turn.completed' && turn.steers.size > 0)
+      this.#violate('TRN9', event, 'completes a turn with a steered input unheard')
+    if (event.type === 'turn.interrupted' && turn.agent === 'resumer' && turn.fruitlessRecoveries < maxFruitlessRecoveries) {
+      this.#violate('TRN4', event, `gives up a turn after ${turn.fruitlessRecoveries} recoveries in vain`)
+    }
     turn.end = event
     turn.orphanedSteers = turn.steers
     if (wasRunning) this.#running = null
@@ -207,6 +228,7 @@ export class LogModel {
     return [...this.turns.values()].some((turn) => turn.orphanedSteers.delete(steeredSeq))
   }
 
+  /** Every attempt of a step, and every input, has an id of its own. */
   #place(event: Event, message: { id: string; seq: number; role: Message['role'] }): void {
     if (this.#messageIds.has(message.id)) this.#violate('ATT4', event, `uses the id ${message.id} again`)
     this.#messageIds.add(message.id)

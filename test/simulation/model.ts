@@ -37,6 +37,7 @@ function checkShown(history: History, log: readonly Event[]): void {
 /** Refusals that a correct client may meet; anything else is no answer to what these clients ask. */
 const fairRefusals = new Set(['busy', 'queue_full', 'turn_finished', 'forbidden', 'unauthorized', 'limit_exceeded'])
 
+/** Accepted: one effect, and every answer says so. Refused, and every send answered: none (TRN6, LOG2). */
 function checkCommand(history: History, log: readonly Event[], command: CommandRecord): void {
   for (const answer of command.answers) {
     if (!answer.ok && !fairRefusals.has(answer.code)) history.violate('TRN6', `${command.key} was refused with ${answer.code}`)
@@ -67,14 +68,17 @@ function isEffect(event: Event, key: string): boolean {
   return event.type === 'session.updated' && event.patch.title?.includes(key) === true
 }
 
+/** A cancel that was accepted is the end of its turn; one that came too late was told of another end. */
 function checkCancel(history: History, log: readonly Event[], command: CommandRecord): void {
   const end = log.find((event) => isTerminal(event) && event.turnId === command.turnId)
   for (const answer of command.answers) {
     if (answer.ok && end?.type !== 'turn.cancelled') history.violate('TRN3', `${command.key} cancelled a turn that ended as ${end?.type}`)
-    if (!answer.ok && answer.code === 'turn_finished' && !end) history.violate('TRN3', `${command.key} was told of an end that is not in the log`)
+    if (!answer.ok && answer.code === 'turn_finished' && !end)
+      history.violate('TRN3', `${command.key} was told of an end that is not in the log`)
   }
 }
 
+/** Each message was said by somebody, who was given the right context; the turn ended for a reason. */
 function checkTurn(history: History, model: LogModel, turn: ModelTurn): void {
   const invocations = history.invocations.filter((invocation) => invocation.turnId === turn.turnId)
   for (const event of turn.messages) {
@@ -119,9 +123,11 @@ function checkEnding(history: History, turn: ModelTurn, invocations: readonly In
   if (end?.type === 'turn.failed' && !invocations.some(({ ending }) => ending === 'failed' || ending === 'threw')) {
     history.violate('TRN3', `${turn.turnId} failed and its agent did not: ${JSON.stringify(end)}`)
   }
-  if (end?.type === 'turn.failed' && JSON.stringify(end.error).includes('~run')) history.violate('SEC4', `an agent's own words are in ${JSON.stringify(end)}`)
+  if (end?.type === 'turn.failed' && JSON.stringify(end.error).includes('~run'))
+    history.violate('SEC4', `an agent's own words are in ${JSON.stringify(end)}`)
   if (end?.type === 'turn.completed' && turn.messages.length === 0) history.violate('TRN3', `${turn.turnId} completed without a message`)
-  if (end?.type === 'turn.cancelled' && !wasAskedToEnd(history, turn)) history.violate('TRN7', `${turn.turnId} was cancelled, and nobody asked`)
+  if (end?.type === 'turn.cancelled' && !wasAskedToEnd(history, turn))
+    history.violate('TRN7', `${turn.turnId} was cancelled, and nobody asked`)
 }
 
 function wasAskedToEnd(history: History, turn: ModelTurn): boolean {

@@ -69,7 +69,10 @@ async function* stepWithLeak(agent: Agent, request: StepRequest, leaked: AgentEv
     outcomes.push(result)
     wake()
   }
-  listen().then(() => end('done'), (error: unknown) => end({ error }))
+  listen().then(
+    () => end('done'),
+    (error: unknown) => end({ error }),
+  )
   for (;;) {
     const event = leaked.shift() ?? heard.shift()
     const [outcome] = outcomes

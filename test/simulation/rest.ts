@@ -46,7 +46,8 @@ function heal({ patience, index, caller, history }: World): void {
 /** Nobody came and nobody asked, and yet every turn has ended (TRN4) and the index knows (IDX2): an alarm saw to both. */
 function checkUntended({ index, history }: World): void {
   const status = index.row?.summary.status ?? 'idle'
-  if (status !== 'idle') history.violate('IDX2', `left alone, the index says ${status} for ever: of a turn that hangs, or for want of a write`)
+  if (status !== 'idle')
+    history.violate('IDX2', `left alone, the index says ${status} for ever: of a turn that hangs, or for want of a write`)
 }
 
 async function comeToRest({ clock, history, object }: World): Promise<void> {
@@ -54,13 +55,14 @@ async function comeToRest({ clock, history, object }: World): Promise<void> {
     if ((clock.nextAt() ?? Infinity) > clock.now + horizonMs) return
     await clock.step()
   }
-  if (!history.violation) history.violate('TRN3', `after ${maxTasks} more tasks something still goes on, ${object.alarmsFired} alarms into it`)
+  if (!history.violation)
+    history.violate('TRN3', `after ${maxTasks} more tasks something still goes on, ${object.alarmsFired} alarms into it`)
 }
 
 async function readLog(world: World): Promise<Event[]> {
   const log: Event[] = []
   const { caller, history } = world
-  for (let after: number | null = 0; after !== null && !history.violation; ) {
+  for (let after: number | null = 0; after !== null && !history.violation;) {
     const page: ValueOf<'listEvents'> = await ask(world, { verb: 'listEvents', ...caller.envelope(), args: { after, limit: 100 } })
     log.push(...page.items)
     after = page.next
@@ -68,13 +70,15 @@ async function readLog(world: World): Promise<Event[]> {
   return log
 }
 
+/** Whoever may still be attached has everything, and an answer to all it asked (ATT1, TRN6). */
 function checkClients({ clients, history, object, tokenEpoch }: World, head: number): void {
   for (const client of clients) {
     const { principal } = client
     // The clocks of two machines differ, so that a token may have expired on one and be good on the next.
     const lifeMs = principal.kind === 'token' ? principal.expiresAt - object.now() : Infinity
     const isRevoked = principal.kind === 'token' && principal.epoch < tokenEpoch
-    const fits = client.refusedWith === null ? lifeMs > -skewMs && !isRevoked : client.refusedWith === 4401 && (lifeMs < skewMs || isRevoked)
+    const fits =
+      client.refusedWith === null ? lifeMs > -skewMs && !isRevoked : client.refusedWith === 4401 && (lifeMs < skewMs || isRevoked)
     if (!fits) history.violate('ATT5', `${client.name}, good for ${lifeMs} ms more, was refused with ${client.refusedWith}`)
     if (client.refusedWith !== null) continue
     const { cursor, isReady } = client.transcript
@@ -88,16 +92,22 @@ function checkIndex({ index, history }: World, head: number): void {
   if (index.row?.version !== head) history.violate('IDX2', `the index came to rest at version ${index.row?.version} of ${head}`)
 }
 
+/** Lists that go back in time, page by page, show the log's turns and messages and nothing else. */
 async function checkReads(world: World, model: LogModel): Promise<void> {
   const { caller, history } = world
-  const turns = await readBack((before) => ask(world, { verb: 'listTurns', ...caller.envelope(), args: { before, limit: 50, status: null } }))
+  const turns = await readBack((before) =>
+    ask(world, { verb: 'listTurns', ...caller.envelope(), args: { before, limit: 50, status: null } }),
+  )
   const known = [...model.turns.values()].reverse().map((turn) => `${turn.turnId} ${turn.end?.type.slice('turn.'.length)}`)
   const listed = turns.flat().map((turn) => `${turn.id} ${turn.status}`)
   if (!isDeepStrictEqual(listed, known)) history.violate('LOG3', `listTurns shows ${listed.join()}; the log has ${known.join()}`)
-  const messages = await readBack((before) => ask(world, { verb: 'listMessages', ...caller.envelope(), args: { before, limit: 50, at: null } }))
+  const messages = await readBack((before) =>
+    ask(world, { verb: 'listMessages', ...caller.envelope(), args: { before, limit: 50, at: null } }),
+  )
   const shown = messages.reverse().flatMap((page) => page.map((message) => message.id))
   const conversation = model.conversation.map((message) => message.id)
-  if (!isDeepStrictEqual(shown, conversation)) history.violate('TRN8', `listMessages shows ${shown.join()}; the log has ${conversation.join()}`)
+  if (!isDeepStrictEqual(shown, conversation))
+    history.violate('TRN8', `listMessages shows ${shown.join()}; the log has ${conversation.join()}`)
 }
 
 /** All pages, the newest first. */
@@ -119,7 +129,8 @@ async function checkRestart(world: World, log: Event[]): Promise<void> {
   object.crash()
   history.sawSession('caller', await ask(world, { verb: 'get', ...caller.envelope(), args: {} }), 'member')
   const again = await readLog(world)
-  if (!isDeepStrictEqual(again, log)) history.violate('LOG1', `the log of ${log.length} events has ${again.length} after a restart, or others`)
+  if (!isDeepStrictEqual(again, log))
+    history.violate('LOG1', `the log of ${log.length} events has ${again.length} after a restart, or others`)
 }
 
 type ValueOf<V extends SessionVerb> = Extract<SessionAnswer<V>, { ok: true }>['value']

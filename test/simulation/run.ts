@@ -15,6 +15,7 @@ const { values } = parseArgs({
 const firstSeed = values.seed === undefined ? Date.now() % 1_000_000_000 : Number(values.seed)
 const schedules = Number(values.schedules)
 
+/** The last actions are what one reads first; the whole story is in `--actions 100000`. */
 function tellFailure({ seed, violation, lines }: ScheduleReport): void {
   console.log(lines.slice(-Number(values.actions)).join('\n'))
   console.log(`\n${violation?.message}`)

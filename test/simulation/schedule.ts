@@ -43,12 +43,19 @@ class Schedule {
     this.#actions = this.#drawActions()
   }
 
+  /** Every await of the session ends in a task of the clock, so that what happens between two tasks happens at an await. */
   async run(): Promise<void> {
     const { random, history, clock } = this.#world
     this.#create()
-    for (let left = random.chance(0.04) ? 300 : random.between(15, 75); left > 0 && !history.violation; left--) {
+    if (random.chance(0.3)) this.#worsenIndex()
+    if (random.chance(0.03)) await this.#makeOld()
+    for (let left = random.chance(0.02) ? 250 : random.between(12, 60); left > 0 && !history.violation; left--) {
       random.weighted(this.#actions)()
-      const tasks = random.weighted([[4, random.between(0, 3)], [4, random.between(4, 12)], [1, random.between(13, 60)]])
+      const tasks = random.weighted([
+        [4, random.between(0, 3)],
+        [4, random.between(4, 12)],
+        [1, random.between(13, 60)],
+      ])
       for (let i = 0; i < tasks && !history.violation; i++) {
         if (!(await clock.step())) break
       }
@@ -58,7 +65,7 @@ class Schedule {
   /** How likely each thing is in this schedule: some are calm, some are nothing but trouble. */
   #drawActions(): readonly (readonly [number, () => void])[] {
     const { random, object } = this.#world
-    const trouble = random.pick([0, 0.3, 1, 3])
+    const trouble = random.pick([0, 0.3, 1, 4])
     return [
       [8, () => this.#command()],
       [2, () => this.#world.caller.read()],
@@ -70,10 +77,11 @@ class Schedule {
       [1, () => this.#withClient((client) => client.repeat())],
       [0.5, () => this.#withClient((client) => client.babble())],
       [0.5, () => this.#reuseKey()],
-      [0.15, () => this.#flood()],
+      [0.3, () => this.#flood()],
       [0.1, () => this.#revoke()],
       [trouble, () => this.#fell('crash', () => object.crash())],
       [trouble * random.fraction(), () => this.#fell('eviction', () => object.evict())],
+      [trouble * 0.1, () => this.#crashLoop()],
       [0.7, () => this.#worsenIndex()],
       [4, () => {}],
     ]
@@ -86,6 +94,16 @@ class Schedule {
       if (!answer.ok) this.#world.history.violate('LOG2', `the session was not created: ${JSON.stringify(answer.error)}`)
       else caller.sawSession(answer)
     })
+  }
+
+  /** A history longer than one page of a replay, for little. */
+  async #makeOld(): Promise<void> {
+    const { caller, clock, history } = this.#world
+    for (let i = 0; i < 90 && !history.violation; i++) {
+      await clock.step()
+      if (history.sessions.size > 0)
+        caller.ask({ verb: 'update', ...caller.envelope(`old${i}`), args: { patch: { tags: [`old${i}`] }, ifMatch: null } }, () => {})
+    }
   }
 
   #command(): void {
@@ -115,7 +133,9 @@ class Schedule {
 
   #reuseKey(): void {
     const { random, history, caller } = this.#world
-    const accepted = [...history.commands.values()].filter((command) => command.verb !== 'cancelTurn' && command.answers.some((answer) => answer.ok))
+    const accepted = [...history.commands.values()].filter(
+      (command) => command.verb !== 'cancelTurn' && command.answers.some((answer) => answer.ok),
+    )
     if (accepted.length > 0) caller.reuseKey(random.pick(accepted))
   }
 
@@ -135,6 +155,14 @@ class Schedule {
   #fell(what: string, act: () => void): void {
     this.#world.history.note(what)
     act()
+  }
+
+  /** A machine that dies again and again, each time before anybody gets far. */
+  #crashLoop(): void {
+    const { random, clock, object, patience } = this.#world
+    const everyMs = random.pick([20, 200, 1000, 35_000])
+    patience.stuckUntil = clock.now + 7 * everyMs
+    for (let i = 1; i <= 6; i++) clock.after(i * everyMs, () => this.#fell('crash again', () => object.crash()))
   }
 
   #worsenIndex(): void {

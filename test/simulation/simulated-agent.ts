@@ -10,9 +10,12 @@ import type { Random } from './random.ts'
 import type { SimulatedHost } from './simulated-host.ts'
 import type { SimulatedObject } from './simulated-object.ts'
 
-/** The end of the world: whoever stalls for good talks on when the schedule wants everything to come to rest. */
+/** How long agents let people wait. */
 export interface Patience {
+  /** Nobody stalls any more: the schedule wants everything to come to rest. */
   isOver: boolean
+  /** Until then everybody stalls: the turn is one that nobody gets anywhere with. */
+  stuckUntil: number
 }
 
 const words = ['yes ', 'no ', 'the ', 'quick fox ', '\n', '**bold** ', 'é', '😀', '👩‍💻 ', '漢字 ', '"', '\\']
@@ -35,11 +38,17 @@ export class SimulatedAgent implements Agent {
     this.#patience = patience
   }
 
+  /** What it says is noted before it is said: a session that was cut in between may have heard it or not. */
   async *step(request: StepRequest): AsyncGenerator<AgentEvent> {
     const { host } = this.#object
     const invocation = this.#begin(request)
     const isRude = this.#random.chance(0.2)
-    const pauseMs = this.#random.weighted([[3, 0], [4, 15], [3, 150], [1, 3000]])
+    const pauseMs = this.#random.weighted([
+      [3, 0],
+      [4, 15],
+      [3, 150],
+      [1, 3000],
+    ])
     for (const chunk of this.#chunks(invocation.ordinal)) {
       await this.#pause(request, host, isRude, pauseMs)
       say(invocation.said, chunk.type, chunk.text)
@@ -54,8 +63,15 @@ export class SimulatedAgent implements Agent {
     yield* this.#end(invocation)
   }
 
+  /** The words of an error that was not made for people carry a mark, which must never reach anybody (SEC4). */
   *#end(invocation: Invocation): Generator<AgentEvent> {
-    const ending = this.#random.weighted([[14, 'stop'], [1, 'length'], [1.2, 'failed'], [0.8, 'threw'], [0.4, 'returned']] as const)
+    const ending = this.#random.weighted([
+      [14, 'stop'],
+      [1, 'length'],
+      [1.2, 'failed'],
+      [0.8, 'threw'],
+      [0.4, 'returned'],
+    ] as const)
     invocation.ending = ending
     if (ending === 'failed') throw new AgentError('The model is out of tea.')
     if (ending === 'threw') throw new TypeError(`cannot read ~run${invocation.ordinal}~ of undefined`)
@@ -80,15 +96,22 @@ export class SimulatedAgent implements Agent {
   }
 
   async #pause(request: StepRequest, host: SimulatedHost, isRude: boolean, pauseMs: number): Promise<void> {
-    const isStall = !this.#patience.isOver && this.#random.chance(0.01)
+    const isStuck = this.#object.clock.now < this.#patience.stuckUntil
+    const isStall = isStuck || (!this.#patience.isOver && this.#random.chance(0.01))
     const ms = isStall ? this.#random.pick([10_000, 100_000, 400_000]) : this.#random.between(0, pauseMs)
     if (ms === 0) return
+    // A rude agent waits by itself, so that no signal reaches it.
     if (isRude) await host.wait(ms)
     else await request.sleep(ms)
   }
 
   #chunks(ordinal: number): Said[] {
-    const count = this.#random.weighted([[1, 0], [3, 1], [6, this.#random.between(2, 6)], [3, this.#random.between(7, 20)]])
+    const count = this.#random.weighted([
+      [1, 0],
+      [3, 1],
+      [6, this.#random.between(2, 6)],
+      [3, this.#random.between(7, 20)],
+    ])
     const chunks: Said[] = []
     let type: Said['type'] = this.#random.chance(0.2) ? 'reasoning' : 'text'
     for (let i = 0; i < count; i++) {

@@ -83,6 +83,7 @@ export class SimulatedCaller {
     }
   }
 
+  /** An answer that got lost on the way is no answer: the effect may be there, and the key says so when it asks again. */
   #ask(request: SessionRequest<CommandBody['verb']>, record: CommandRecord, tries: number): void {
     record.unanswered += 1
     this.open += 1
@@ -96,6 +97,7 @@ export class SimulatedCaller {
     })
   }
 
+  /** Gives up after a few tries, like people do: then nobody knows whether the command had an effect. */
   #askAgain(request: SessionRequest<CommandBody['verb']>, record: CommandRecord, tries: number): void {
     if (tries >= 4) return
     this.#object.clock.after(this.#random.between(1, 500), () => this.#ask(request, record, tries + 1))

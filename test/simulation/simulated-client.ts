@@ -34,7 +34,13 @@ export class SimulatedClient implements ClientEnd {
   #connection: Connection | null = null
   #attaches = 0
 
-  constructor(name: string, principal: Principal, address: { tenant: string; sessionId: string }, object: SimulatedObject, weather: Weather) {
+  constructor(
+    name: string,
+    principal: Principal,
+    address: { tenant: string; sessionId: string },
+    object: SimulatedObject,
+    weather: Weather,
+  ) {
     this.name = name
     this.principal = principal
     this.#address = address
@@ -111,12 +117,15 @@ export class SimulatedClient implements ClientEnd {
 
   onFrame(text: string): void {
     const frame = JSON.parse(text) as ServerFrame
+    // The schema check costs more than the rest of a frame, and a wrong shape shows in many.
     if (this.#random.chance(0.05)) this.transcript.checkShape(frame)
     if (frame.type === 'reply') this.#reply(frame)
     else this.transcript.take(frame)
+    // What was not answered before the line broke is sent again under its id and key, as the contract asks.
     if (frame.type === 'hello') for (const command of this.#pending.values()) this.#send(command)
   }
 
+  /** It tries again by itself, unless the code says that it would be refused again. */
   onClose(code: number): void {
     this.#history.note(`${this.name} is closed with ${code}`)
     this.#connection = null

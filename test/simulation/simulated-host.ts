@@ -70,7 +70,7 @@ export class SimulatedHost implements Host {
     if (!this.dead) this.#object.logged(entry)
   }
 
-  /** The same object for the same connection, as long as this instance lives. */
+  /** As the platform does: the same object for the same connection, as long as this instance lives. */
   socketOf(connection: Connection): InstanceSocket {
     const known = this.#sockets.get(connection)
     if (known) return known
@@ -119,12 +119,14 @@ class InstanceSocket implements HostSocket {
     if (tooFullSince !== null && tooFullSince < this.#object.clock.tasksRun) {
       this.#object.history.violate('ATT5', `a frame is sent to ${connection.name}, where ${connection.waitingBytes} bytes wait already`)
     }
+    // It counts as buffered from now on, also while it is held back.
     connection.enqueue(text)
     this.#object.release(() => connection.release())
   }
 
   close(code: number, reason: string): void {
     const connection = this.#connection
+    // From here on the platform no longer lists it, whatever is still on its way to the client.
     if (this.#host.dead || !this.#object.connections.delete(connection)) return
     if (code === 4408 && connection.peakBytes <= limits.socketBufferBytes) {
       this.#object.history.violate('ATT5', `${connection.name} was cut as too slow with ${connection.peakBytes} bytes waiting at most`)

@@ -104,7 +104,10 @@ export class Connection {
     this.#severed = true
     this.#clock.after(this.#latency(), () => this.#hangUp(1006))
     if (by === 'object') return
-    const notice = this.#random.weighted([[3, 50], [1, 20_000]])
+    const notice = this.#random.weighted([
+      [3, 50],
+      [1, 20_000],
+    ])
     this.#clock.after(this.#random.between(1, notice), () => this.#tellObject(1006))
   }
 

@@ -44,7 +44,7 @@ export class SimulatedObject {
   readonly clock: VirtualClock
   readonly random: Random
   readonly history: History
-  /** How far this machine's clock is off. */
+  /** How far this machine's clock is off; another machine's is off otherwise, so that time may go backwards at a crash. */
   skewMs = 0
   /** Up to so long a write takes to become durable. */
   confirmMs = 0
@@ -90,7 +90,9 @@ export class SimulatedObject {
         done(JSON.parse(copy) as SessionAnswer<R['verb']>)
       })
     }
-    this.#watch(instance, `perform ${request.verb}`, () => instance.session.perform(request).then((answer) => instance.host.dead || answered(answer)))
+    this.#watch(instance, `perform ${request.verb}`, () =>
+      instance.session.perform(request).then((answer) => instance.host.dead || answered(answer)),
+    )
   }
 
   accept(connection: Connection): void {
@@ -182,7 +184,7 @@ export class SimulatedObject {
     instance.host.die()
     for (const call of instance.calls) this.clock.after(this.random.between(1, 50), call.reset)
     if (!this.#alarmRunning) return
-    // An alarm whose handler did not get to its end is tried again.
+    // An alarm whose handler did not get to its end is tried again, unless the handler had set another: no more is promised.
     this.#alarmRunning = false
     this.storage.setAlarm(this.storage.alarm ?? this.now() + 2000)
     this.confirm()
@@ -198,6 +200,7 @@ export class SimulatedObject {
   #fire(): void {
     const instance = this.#wake()
     this.alarmsFired += 1
+    // An alarm is none any more while its handler runs; one that the handler sets fires after it.
     this.#alarmRunning = true
     this.storage.setAlarm(null)
     const stuck = instance.host.timer(stuckAlarmMs, () => this.history.violate('TRN4', 'an alarm handler runs for minutes'))

@@ -41,6 +41,7 @@ export class Transcript {
     this.cursor = after
     this.isReady = false
     this.#wasGreeted = false
+    // From now on means from a place it does not know, so that nothing it has can be continued.
     if (after === null) this.#partial = null
     if (this.#partial) this.#partial.isLive = false
   }
@@ -107,6 +108,7 @@ export class Transcript {
     this.#partial = { turnId, messageId, parts: [], isLive: true }
   }
 
+  /** A part is opened by a delta at its offset 0, and only the last part grows. */
   #grow(parts: Said[], { part, kind, offset, text }: DeltaFrame): void {
     if (kind === 'tool-input') return this.#violate('ATT2', 'got the input of a tool, which no agent here calls')
     if (part === parts.length) parts.push({ type: kind, text: '' })
@@ -116,20 +118,27 @@ export class Transcript {
     }
     // A client could cope with an overlap; but all it knows was sent to it, and the rest follows on (ATT3).
     if (known.type !== kind || part !== parts.length - 1 || offset < known.text.length) {
-      return this.#violate('ATT3', `has ${JSON.stringify(parts)} and got ${kind} ${JSON.stringify(text)} for part ${part} at offset ${offset}`)
+      return this.#violate(
+        'ATT3',
+        `has ${JSON.stringify(parts)} and got ${kind} ${JSON.stringify(text)} for part ${part} at offset ${offset}`,
+      )
     }
     known.text += text
   }
 
+  /** The message as it is kept, against what was followed live: the same, but for an end that was cut or missed. */
   #messageCompleted({ message }: EventOf<'message.completed'>): void {
     this.#completed.add(message.id)
     const partial = this.#partial
     if (partial?.messageId !== message.id) return
     this.#partial = null
     const said = saidBy(message.parts)
-    const mayMissTheEnd = !partial.isLive || message.finishReason === 'cancelled' || message.finishReason === 'interrupted' || message.finishReason === 'error'
+    const mayMissTheEnd =
+      !partial.isLive || message.finishReason === 'cancelled' || message.finishReason === 'interrupted' || message.finishReason === 'error'
     const isLate = this.#history.wasRestartedDuring(message.turnId)
-    const agrees = mayMissTheEnd ? isStartOf(partial.parts, said) || (isLate && isStartOf(said, partial.parts)) : isDeepStrictEqual(partial.parts, said)
+    const agrees = mayMissTheEnd
+      ? isStartOf(partial.parts, said) || (isLate && isStartOf(said, partial.parts))
+      : isDeepStrictEqual(partial.parts, said)
     if (!agrees) this.#violate('ATT3', `followed ${JSON.stringify(partial.parts)}; the message is ${JSON.stringify(message)}`)
   }
 

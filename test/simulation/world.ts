@@ -32,7 +32,7 @@ export class World {
   readonly index: SimulatedIndex
   readonly caller: SimulatedCaller
   readonly clients: SimulatedClient[] = []
-  readonly patience: Patience = { isOver: false }
+  readonly patience: Patience = { isOver: false, stuckUntil: 0 }
   readonly address: Address
   /** What a session token made now must carry: those made before are no longer good. */
   tokenEpoch = 0
@@ -46,9 +46,13 @@ export class World {
     this.object = new SimulatedObject(this.clock, this.random, this.history, (host) => makeSession(host, this.address, this.#dependencies))
     this.index = new SimulatedIndex(this.object)
     this.caller = new SimulatedCaller(owner, this.address, this.object)
+    // A byte that counts for 1,500 makes a slow reader out of a few frames; real megabytes would only cost time.
     this.#weather = {
       latencyMs: this.random.pick([2, 20, 300]),
-      byteWeight: this.random.weighted([[3, 1], [1, 1500]]),
+      byteWeight: this.random.weighted([
+        [3, 1],
+        [1, 1500],
+      ]),
     }
     this.object.confirmMs = this.random.pick([0, 5, 40, 400])
     this.#agents = this.#makeAgents()
@@ -85,8 +89,14 @@ export class World {
   }
 
   #drawPrincipal(name: string): Principal {
-    const access = this.random.weighted([[5, null], [3, 'write'], [1, 'read'], [1, 'approve']] as const)
+    const access = this.random.weighted([
+      [5, null],
+      [3, 'write'],
+      [1, 'read'],
+      [1, 'approve'],
+    ] as const)
     if (access === null) return owner
+    // Some end while the schedule runs. The others end far beyond it, yet an alarm is due for them, which must not hide nearer ones.
     const lifeMs = this.random.chance(0.2) ? this.random.between(100, 60_000) : 1e9
     return { kind: 'token', id: name, ...this.address, access, epoch: this.tokenEpoch, expiresAt: this.object.now() + lifeMs }
   }

@@ -71,7 +71,9 @@ export class CutFollower {
   /** Answers that are not what the agent was asked for. */
   wrongAnswers(): string[] {
     const messages = this.transcript.events.filter((event): event is EventOf<'message.completed'> => event.type === 'message.completed')
-    const answers = new Map(messages.map(({ turnId, message }) => [turnId, message.parts.map((part) => ('text' in part ? part.text : '')).join('')]))
+    const answers = new Map(
+      messages.map(({ turnId, message }) => [turnId, message.parts.map((part) => ('text' in part ? part.text : '')).join('')]),
+    )
     return [...this.#expected].flatMap(([turnId, text]) => (answers.get(turnId) === text ? [] : [`${turnId}: ${answers.get(turnId)}`]))
   }
 
@@ -82,7 +84,8 @@ export class CutFollower {
     this.#heldMessages += 2
     const deadline = Date.now() + turnMs
     while (!this.#hasEnded(turn.id)) {
-      if (Date.now() > deadline) throw new Error(`${this.sessionId} did not tell the end of ${turn.id}: ${JSON.stringify(this.transcript.faults)}`)
+      if (Date.now() > deadline)
+        throw new Error(`${this.sessionId} did not tell the end of ${turn.id}: ${JSON.stringify(this.transcript.faults)}`)
       await sleep(20)
     }
   }

@@ -14,7 +14,7 @@ beforeAll(async () => {
   server = await RunningServer.start()
 }, 120_000)
 
-afterAll(() => server.stop())
+afterAll(() => server?.stop())
 
 function attachAll(channel: Channel, seed: number, budget: CutBudget): Promise<CutFollower[]> {
   return Promise.all(
@@ -34,8 +34,14 @@ test('[ATT3] clients cut at 1,000 random deltas end with the very text and the v
   const all = [...bySocket, ...byStream]
   await Promise.all(all.map((follower) => follower.run()))
 
-  expect(all.flatMap(({ transcript }) => transcript.faults)).toEqual([])
-  expect(all.flatMap((follower) => follower.wrongAnswers())).toEqual([])
+  expect(
+    all.flatMap(({ transcript }) => transcript.faults),
+    `SEED=${seed}`,
+  ).toEqual([])
+  expect(
+    all.flatMap((follower) => follower.wrongAnswers()),
+    `SEED=${seed}`,
+  ).toEqual([])
   const api = new SessionApi(server)
   for (const { sessionId, transcript } of all) expect(transcript.events).toEqual(await api.events(sessionId))
 
