@@ -117,17 +117,20 @@ export class Session {
   /** Never throws and never awaits a turn: what it finds due is started, and the alarm set again where more will be. */
   async onAlarm(): Promise<void> {
     this.#alarm.fired()
-    const { ledger, connections, indexSync } = this.#wake()
+    const awake = this.#wake()
     const erasedAt = this.#erasure.erasedAt
-    if (erasedAt !== null) return this.#erasure.proceed(erasedAt)
-    const state = ledger.state
-    if (!state) return
-    if (state.active?.status === 'running') this.#alarm.ensure(this.#host.now() + leaseMs)
+    if (erasedAt === null) await this.#lookAfter(awake)
+    else await this.#erasure.proceed(erasedAt)
+    this.#alarm.handled()
+    const expiry = awake.connections.nextExpiry()
+    if (expiry !== null) this.#alarm.ensure(expiry)
+  }
+
+  async #lookAfter({ ledger, connections, indexSync }: Awake): Promise<void> {
+    if (ledger.state?.active?.status === 'running') this.#alarm.ensure(this.#host.now() + leaseMs)
     this.#recoverOrphan()
     connections.closeUnauthorized()
-    const expiry = connections.nextExpiry()
-    if (expiry !== null) this.#alarm.ensure(expiry)
-    await indexSync.onAlarm()
+    if (ledger.state) await indexSync.onAlarm()
   }
 
   #wake(): Awake {

@@ -16,6 +16,8 @@ export class WakeAlarm {
   #dueAt: number | null | undefined
   /** When something is due that no caller of `ensure` speaks for: an alarm must not put it off. */
   readonly #alsoDueAt: () => number | null
+  /** It fired, and what it fired for is not done yet: the earliest that was asked for meanwhile and is not soon. */
+  #afterHandling: number | null = null
   /** Rows written by setting it. */
   rowsWritten = 0
 
@@ -27,6 +29,10 @@ export class WakeAlarm {
   /** Makes sure that the object wakes at `at` or earlier. What else is due is found again when it does. */
   ensure(at: number): void {
     if (this.#isDueBy(at)) return
+    if (this.#afterHandling !== null && at > this.#host.now() + leaseMs) {
+      this.#afterHandling = Math.min(this.#afterHandling, at)
+      return
+    }
     const dueAt = Math.min(at, this.#alsoDueAt() ?? Infinity)
     this.#host.setAlarm(dueAt)
     this.rowsWritten += 1
@@ -38,9 +44,19 @@ export class WakeAlarm {
     if (this.#dueAt === undefined) this.#dueAt = await this.#host.alarmAt()
   }
 
-  /** It fired: none is set now. */
+  /**
+   * It fired: none is set now. Until `handled`, none is set but for soon: the platform repeats a handler that died, but not
+   * when another alarm was set meanwhile, and what this one fired for must not wait for a far one.
+   */
   fired(): void {
     this.#dueAt = null
+    this.#afterHandling = Infinity
+  }
+
+  handled(): void {
+    const at = this.#afterHandling ?? Infinity
+    this.#afterHandling = null
+    if (at < Infinity) this.ensure(at)
   }
 
   /** What a transaction that was rolled back had set is not set. */

@@ -6,7 +6,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { BenchServer } from './bench-server.ts'
-import { BenchSession, createSession } from './bench-session.ts'
+import { BenchSession } from './bench-session.ts'
 import type { Bench, Scenario } from './bench.ts'
 import { atMost, type Figure } from './figure.ts'
 import { summarize } from './samples.ts'
@@ -17,9 +17,9 @@ const maxRatio = 1.2
 const maxRowsRead = 64
 /** A session's alarm is due 30 s after a commit; firing, it may tell the index. */
 const alarmsMs = 35_000
-/** The first requests of a new process compile its code; they are not measured. */
-const warmUps = 3
-const sizes = { small: 10, large: 10_000 }
+/** The first attaches of a new process compile what reads a history; they are not measured. */
+const warmUps = 6
+const sizes = { small: 10, warmUp: 1000, large: 10_000 }
 
 interface Attach {
   messages: number
@@ -32,6 +32,7 @@ export const coldAttach: Scenario = {
   async run(bench) {
     const server = await bench.raw()
     const pairs = await makePairs(bench)
+    const others = await bench.sessionsOf(sizes.warmUp, warmUps)
     await alarmsFired(bench)
     const attaches: Attach[] = []
     const rowsRead: number[] = []
@@ -39,7 +40,7 @@ export const coldAttach: Scenario = {
       bench.progress(`cold attach: restart ${restart + 1} of ${restarts}`)
       const logged = server.logText().length
       await server.restart()
-      await warmUp(server)
+      for (const id of others) await attachOnce(server, { id, messages: sizes.warmUp })
       // Who goes first alternates.
       for (const pair of pairs)
         for (const target of restart % 2 === 0 ? pair : pair.toReversed()) attaches.push(await attachOnce(server, target))
@@ -69,13 +70,6 @@ async function alarmsFired(bench: Bench): Promise<void> {
     left = bench.lastTurnAt + alarmsMs - Date.now()
     bench.progress(`cold attach: ${Math.ceil(left / 1000)} s until every alarm has fired`)
     await sleep(Math.min(Math.max(left, 0), 1000))
-  }
-}
-
-async function warmUp(server: BenchServer): Promise<void> {
-  for (let i = 0; i < warmUps; i++) {
-    const session = await BenchSession.attach(server, await createSession(server))
-    session.close()
   }
 }
 

@@ -4,7 +4,7 @@
  * other; those of two machines, or of a machine that does something else meanwhile, may not. It is no test: a bar that is
  * not met is told, and the exit code stays 0.
  */
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
@@ -35,7 +35,9 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(sign
 // Half a turn's time would go into the disk of this machine, which no deployed object has: state is kept in memory where
 // the system offers that. Turns a second are measured on the disk as well.
 const diskFolder = tmpdir()
-process.env.TMPDIR = values.state
+const stateFolder = mkdtempSync(path.join(values.state, 'dormouse-bench-'))
+process.once('exit', () => rmSync(stateFolder, { recursive: true, force: true }))
+process.env.TMPDIR = stateFolder
 await main()
 
 async function main(): Promise<void> {

@@ -73,11 +73,11 @@ describe('the index', () => {
     await scheduler.wait(2_500)
     await bringBack()
     expect(await listed(id)).toBeNull()
-    // No request and no commit comes any more: the object's own alarm must do it.
+    // No request and no commit comes any more: the object's own alarm must do it, sooner than the one that looks after turns.
     await eventually(
       () => listed(id),
       (item) => item !== null,
-      30_000,
+      15_000,
     )
     await expectListed(id, words(3))
   }, 60_000)

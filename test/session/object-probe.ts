@@ -79,8 +79,9 @@ export function perform(
   sessionId: string,
   request: Pick<SessionRequest, 'verb' | 'args'>,
 ): Promise<SessionAnswer> {
-  const who = { principal: operator, requestId: 'test', tenant: 'default', sessionId }
-  return stub.perform({ ...who, ...request })
+  // Verb and arguments belong together, which a spread of the union hides.
+  const whole = { principal: operator, requestId: 'test', tenant: 'default', sessionId, ...request } as SessionRequest
+  return stub.perform(whole)
 }
 
 /** Adds so many short turns, four events each, from inside the object: the real path without the HTTP around it. */

@@ -2,7 +2,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Problem } from '../../src/protocol/errors.ts'
 import { isTerminal } from '../../src/protocol/event.ts'
-import { limits } from '../../src/protocol/limits.ts'
 import type { Message } from '../../src/protocol/message.ts'
 import type { Turn } from '../../src/protocol/turn.ts'
 import { call, keyOf } from '../edge/edge-client.ts'
@@ -155,6 +154,7 @@ describe('a busy session', () => {
   })
 
   it('[TRN2] of 300 overlapping turns lets 16 wait, refuses the rest with 429 and Retry-After, and stores nothing of them', async () => {
+    const waiting = 16
     const id = await newSession()
     const first = await submit(id, '/stream 10000 10')
     const answers = await Promise.all(
@@ -162,18 +162,18 @@ describe('a busy session', () => {
     )
     const accepted = answers.filter(({ status }) => status === 202)
     const refused = answers.filter(({ status }) => status === 429)
-    expect([accepted.length, refused.length]).toEqual([limits.queuedTurns, 299 - limits.queuedTurns])
+    expect([accepted.length, refused.length]).toEqual([waiting, 299 - waiting])
     for (const response of refused) {
       expect(Number(response.headers.get('retry-after'))).toBeGreaterThanOrEqual(1)
       expect(await response.json()).toMatchObject({ code: 'queue_full', retryable: true, status: 429 })
     }
     const ids = [first.turn.id, ...(await Promise.all(accepted.map(async (response) => ((await response.json()) as Receipt).turn.id)))]
-    expect((await getSession(id)).head).toBe(3 + limits.queuedTurns)
+    expect((await getSession(id)).head).toBe(3 + waiting)
     await cancel(id, first.turn.id)
     await whenIdle(id)
     const log = await everyEvent(id)
     expect(log.flatMap((event) => (event.type === 'turn.queued' ? [event.turnId] : [])).toSorted()).toEqual(ids.toSorted())
-    expect(log.filter(isTerminal)).toHaveLength(1 + limits.queuedTurns)
+    expect(log.filter(isTerminal)).toHaveLength(1 + waiting)
   })
 
   it('[TRN2] reject is refused as busy and stores nothing; when idle it runs', async () => {

@@ -4,7 +4,7 @@
  */
 import { isDeepStrictEqual } from 'node:util'
 import { isTerminal, withoutInstructions, type Event } from '../../src/protocol/event.ts'
-import type { CommandRecord, History } from './history.ts'
+import type { Answer, CommandRecord, History } from './history.ts'
 import { isStartOf, saidBy, type Invocation } from './invocation.ts'
 import { LogModel, type ModelTurn } from './log-model.ts'
 
@@ -17,7 +17,11 @@ export function judge(history: History, log: readonly Event[]): LogModel {
   }
   if (!model.isAtRest) history.violate('TRN3', 'a turn was accepted and never ended')
   checkShown(history, log)
-  for (const command of history.commands.values()) checkCommand(history, log, command)
+  const effects = effectsByKey(log)
+  for (const command of history.commands.values()) {
+    if (command.verb === 'cancelTurn') checkCancel(history, log, command)
+    else checkCommand(history, effects.get(command.key) ?? [], command)
+  }
   for (const turn of model.turns.values()) checkTurn(history, model, turn)
   return model
 }
@@ -38,17 +42,8 @@ function checkShown(history: History, log: readonly Event[]): void {
 const fairRefusals = new Set(['busy', 'queue_full', 'turn_finished', 'forbidden', 'unauthorized', 'limit_exceeded'])
 
 /** Accepted: one effect, and every answer says so. Refused, and every send answered: none (TRN6, LOG2). */
-function checkCommand(history: History, log: readonly Event[], command: CommandRecord): void {
-  for (const answer of command.answers) {
-    if (!answer.ok && !fairRefusals.has(answer.code)) history.violate('TRN6', `${command.key} was refused with ${answer.code}`)
-  }
-  const accepted = command.answers.flatMap((answer) => (answer.ok ? [answer] : []))
-  const [first] = accepted
-  for (const answer of accepted) {
-    if (!isDeepStrictEqual(answer, first)) history.violate('TRN6', `${command.key} was told ${JSON.stringify([first, answer])}`)
-  }
-  if (command.verb === 'cancelTurn') return checkCancel(history, log, command)
-  const effects = log.filter((event) => isEffect(event, command.key))
+function checkCommand(history: History, effects: readonly Event[], command: CommandRecord): void {
+  const first = checkAnswers(history, command)
   if (effects.length > 1) history.violate('TRN6', `${command.key} had ${effects.length} effects: ${JSON.stringify(effects)}`)
   if (first && effects.length === 0) history.violate('LOG2', `${command.key} was acknowledged and is not in the log`)
   const isRefused = !first && command.unanswered === 0 && command.answers.length > 0
@@ -60,16 +55,38 @@ function checkCommand(history: History, log: readonly Event[], command: CommandR
   }
 }
 
-/** Steered inputs that became a turn, or stand in a message, are the same effect as their `turn.steered`. */
-function isEffect(event: Event, key: string): boolean {
-  if (event.type === 'turn.queued') return event.steeredSeq === undefined && JSON.stringify(event.input).includes(key)
-  if (event.type === 'turn.steered') return JSON.stringify(event.input).includes(key)
-  if (event.type === 'turn.amended') return JSON.stringify(event.parts).includes(key)
-  return event.type === 'session.updated' && event.patch.title?.includes(key) === true
+/** Every refusal is one that may be, and all that accept say the same; answers the first of these. */
+function checkAnswers(history: History, command: CommandRecord): Extract<Answer, { ok: true }> | undefined {
+  const accepted = command.answers.flatMap((answer) => (answer.ok ? [answer] : []))
+  for (const answer of command.answers) {
+    if (!answer.ok && !fairRefusals.has(answer.code)) history.violate('TRN6', `${command.key} was refused with ${answer.code}`)
+  }
+  for (const answer of accepted) {
+    if (!isDeepStrictEqual(answer, accepted[0])) history.violate('TRN6', `${command.key} was told ${JSON.stringify([accepted[0], answer])}`)
+  }
+  return accepted[0]
+}
+
+/** Which events each command made: its key is a word in them. */
+function effectsByKey(log: readonly Event[]): Map<string, Event[]> {
+  const effects = new Map<string, Event[]>()
+  for (const event of log) {
+    for (const key of wordsOf(event).match(/~cmd\d+~/g) ?? []) effects.set(key, [...(effects.get(key) ?? []), event])
+  }
+  return effects
+}
+
+/** A steered input that became a turn, or stands in a message, is the same effect as its `turn.steered`. */
+function wordsOf(event: Event): string {
+  if (event.type === 'turn.queued') return event.steeredSeq === undefined ? JSON.stringify(event.input) : ''
+  if (event.type === 'turn.steered') return JSON.stringify(event.input)
+  if (event.type === 'turn.amended') return JSON.stringify(event.parts)
+  return event.type === 'session.updated' ? (event.patch.title ?? '') : ''
 }
 
 /** A cancel that was accepted is the end of its turn; one that came too late was told of another end. */
 function checkCancel(history: History, log: readonly Event[], command: CommandRecord): void {
+  checkAnswers(history, command)
   const end = log.find((event) => isTerminal(event) && event.turnId === command.turnId)
   for (const answer of command.answers) {
     if (answer.ok && end?.type !== 'turn.cancelled') history.violate('TRN3', `${command.key} cancelled a turn that ended as ${end?.type}`)

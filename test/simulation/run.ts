@@ -14,6 +14,7 @@ const { values } = parseArgs({
 })
 const firstSeed = values.seed === undefined ? Date.now() % 1_000_000_000 : Number(values.seed)
 const schedules = Number(values.schedules)
+const running = { seed: firstSeed }
 
 /** The last actions are what one reads first; the whole story is in `--actions 100000`. */
 function tellFailure({ seed, violation, lines }: ScheduleReport): void {
@@ -27,7 +28,8 @@ async function run(): Promise<boolean> {
   const sum = { tasks: 0, events: 0, restarts: 0 }
   console.log(`${schedules} schedules from seed ${firstSeed}`)
   for (let i = 0; i < schedules; i++) {
-    const report = await runSchedule(firstSeed + i)
+    running.seed = firstSeed + i
+    const report = await runSchedule(running.seed)
     sum.tasks += report.tasks
     sum.events += report.events
     sum.restarts += report.restarts
@@ -44,4 +46,9 @@ async function run(): Promise<boolean> {
   return true
 }
 
+// A promise that nobody awaits and that rejects is a bug too, and Node would end without a word about the seed.
+process.on('unhandledRejection', (error) => {
+  console.log(error, `\nunhandled in seed ${running.seed}`)
+  process.exit(1)
+})
 process.exitCode = (await run()) ? 0 : 1

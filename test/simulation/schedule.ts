@@ -49,7 +49,7 @@ class Schedule {
     this.#create()
     if (random.chance(0.3)) this.#worsenIndex()
     if (random.chance(0.03)) await this.#makeOld()
-    for (let left = random.chance(0.02) ? 250 : random.between(12, 60); left > 0 && !history.violation; left--) {
+    for (let left = random.chance(0.02) ? 250 : random.between(10, 50); left > 0 && !history.violation; left--) {
       random.weighted(this.#actions)()
       const tasks = random.weighted([
         [4, random.between(0, 3)],

@@ -7,8 +7,11 @@ import { plantedBugs } from './planted-bugs.ts'
 import { runSchedule, type ScheduleReport } from './schedule.ts'
 import type { Plant } from './world.ts'
 
-/** Seeds that once found a bug. A change to the simulation gives a seed another schedule, so each also has its own test where its rule lives. */
-const keptSeeds: readonly number[] = [95, 1679, 3350]
+/** Seeds that once found a bug, and the rule it broke. A change to the simulation gives a seed another schedule: they only add to the rules' own tests. */
+const keptSeeds = [
+  ['IDX2', 1059],
+  ['IDX2', 2150],
+] as const
 
 async function firstFailure(firstSeed: number, schedules: number, plant?: () => Plant): Promise<ScheduleReport | null> {
   for (let seed = firstSeed; seed < firstSeed + schedules; seed++) {
@@ -23,17 +26,17 @@ function telling(report: ScheduleReport | null): string | null {
 }
 
 describe('simulated schedules', () => {
-  test('[LOG1-LOG3] [TRN1-TRN9] [ATT1-ATT5] hold in 300 fixed schedules', async () => {
+  test('[LOG1] to [LOG3], [TRN1] to [TRN9] and [ATT1] to [ATT5] hold in 300 fixed schedules', async () => {
     expect(telling(await firstFailure(1, 300))).toBe(null)
   })
 
-  test('[LOG1-LOG3] [TRN1-TRN9] [ATT1-ATT5] hold in 100 fresh schedules', async () => {
+  test('[LOG1] to [LOG3], [TRN1] to [TRN9] and [ATT1] to [ATT5] hold in 100 fresh schedules', async () => {
     const firstSeed = Date.now() % 1_000_000_000
     console.log(`fresh schedules from seed ${firstSeed}`)
     expect(telling(await firstFailure(firstSeed, 100))).toBe(null)
   })
 
-  test.each(keptSeeds)('seed %i, which once found a bug, finds none', async (seed) => {
+  test.each(keptSeeds)('[%s] seed %i, which once found a bug, finds none', async (_rule, seed) => {
     expect(telling(await firstFailure(seed, 1))).toBe(null)
   })
 

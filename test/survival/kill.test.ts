@@ -118,7 +118,11 @@ test('[LOG2] what was acknowledged outlives SIGKILL at random moments, and every
   for (const { stream } of companies) stream.leave()
   // The kills hit a server at work.
   const resumed = companies.flatMap(({ sockets }) => sockets[0]?.transcript.events.filter((event) => event.type === 'turn.resumed') ?? [])
+  const acknowledged = writers.flatMap((writer) => writer.acknowledged)
+  console.info(
+    `${kills} kills: ${acknowledged.length} commands acknowledged, ${resumed.length} turns resumed, heads ${[...heads.values()].join(', ')}`,
+  )
   expect(resumed.length).toBeGreaterThanOrEqual(kills)
-  expect(writers.flatMap((writer) => writer.acknowledged).length).toBeGreaterThan(10 * kills)
+  expect(acknowledged.length).toBeGreaterThan(10 * kills)
   expect(server.logLines().filter((line) => line.level === 'error')).toEqual([])
 }, 300_000)
