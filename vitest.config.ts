@@ -1,8 +1,11 @@
 import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-plugin'
 import { defineConfig } from 'vitest/config'
 
-// Two projects: plain Node for what is pure or drives real processes, workerd for what needs the platform.
+// Three projects: plain Node for what is pure, workerd for what needs the platform, and processes for what starts a real
+// server, one file at a time and after the others, for they mind the clock.
 // A file name says where it runs: *.test.ts in Node, *.worker-test.ts in workerd.
+const processTests = ['test/{local,server,survival}/**/*.test.ts']
+
 export default defineConfig({
   test: {
     // The server's log lines are shown for tests that fail.
@@ -12,8 +15,10 @@ export default defineConfig({
         test: {
           name: 'node',
           include: ['test/**/*.test.ts'],
+          exclude: processTests,
           environment: 'node',
           testTimeout: 120_000,
+          sequence: { groupOrder: 0 },
         },
       },
       {
@@ -34,6 +39,18 @@ export default defineConfig({
           include: ['test/**/*.worker-test.ts'],
           setupFiles: ['./test/apply-migrations.ts'],
           testTimeout: 60_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          name: 'processes',
+          include: processTests,
+          environment: 'node',
+          fileParallelism: false,
+          testTimeout: 180_000,
+          hookTimeout: 60_000,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

@@ -4,8 +4,16 @@ import type { ContextSpan, ContextWindow } from './state.ts'
 /** Up to so many turns the window is exact to the turn. */
 export const maxContextSpans = 128
 
-export function contextTokens(context: ContextWindow): number {
-  return context.spans.reduce((sum, span) => sum + span.tokens, 0)
+/** What the marker of what was left out may take of the window. */
+const omissionMarkerTokens = 32
+
+/** Of all that is kept, and of the marker before it if something was left out. */
+export function contextTokens({ spans, omittedMessages }: ContextWindow): number {
+  return spans.reduce((sum, span) => sum + span.tokens, markerTokens(omittedMessages))
+}
+
+function markerTokens(omittedMessages: number): number {
+  return omittedMessages > 0 ? omissionMarkerTokens : 0
 }
 
 export function contextMessages(context: ContextWindow): number {
@@ -33,10 +41,10 @@ export function resizeWindow(context: ContextWindow, window: number): ContextWin
 
 /** The newest turn always stays, even when it alone is larger than the window. */
 function trim(context: ContextWindow): ContextWindow {
-  let tokens = contextTokens(context)
-  let omittedMessages = context.omittedMessages
+  let { omittedMessages } = context
+  let tokens = contextTokens({ ...context, omittedMessages: 0 })
   let first = 0
-  while (tokens > context.window && first < context.spans.length - 1) {
+  while (tokens + markerTokens(omittedMessages) > context.window && first < context.spans.length - 1) {
     const span = context.spans[first++]
     tokens -= span?.tokens ?? 0
     omittedMessages += span?.messages ?? 0

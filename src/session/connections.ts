@@ -32,6 +32,12 @@ export interface Connection extends Attachment {
   badFrames: number
 }
 
+/** How a socket that may not attach is closed. */
+export interface SocketRefusal {
+  code: number
+  reason: string
+}
+
 /** What connections need to know of the session they belong to. */
 export interface SessionSource {
   state(): SessionState | null
@@ -69,15 +75,22 @@ export class Connections {
     return this.#connections.get(socket) ?? null
   }
 
-  /** Greets a new socket and replays what it has missed; refuses by a close code. */
+  /** Why a socket may not attach, or null. */
+  refusal({ principal, after }: AttachRequest): SocketRefusal | null {
+    const state = this.#source.state()
+    if (!state) return { code: closeCodes.notFound, reason: 'There is no such session.' }
+    if (after !== null && after > state.head) {
+      return { code: closeCodes.badRequest, reason: `after is beyond the head, which is ${state.head}.` }
+    }
+    if (this.size >= limits.sockets) return { code: closeCodes.tooMany, reason: `${limits.sockets} sockets are attached already.` }
+    const problem = credentialsProblem(principal, state, this.#host.now())
+    return problem ? { code: closeCodes.unauthorized, reason: problem } : null
+  }
+
+  /** Greets a new socket, which was not refused, and replays what it has missed. */
   attach(socket: HostSocket, { principal, after, sessionId }: AttachRequest): void {
     const state = this.#source.state()
-    if (!state) return socket.close(closeCodes.notFound, 'There is no such session.')
-    if (after !== null && after > state.head)
-      return socket.close(closeCodes.badRequest, `after is beyond the head, which is ${state.head}.`)
-    if (this.size >= limits.sockets) return socket.close(closeCodes.tooMany, `${limits.sockets} sockets are attached already.`)
-    const problem = credentialsProblem(principal, state, this.#host.now())
-    if (problem) return socket.close(closeCodes.unauthorized, problem)
+    if (!state) throw new Error('A socket attached to no session')
     const connection = this.#register(socket, { principal, cursor: after ?? state.head, live: false })
     this.send(connection, { type: 'hello', protocol: PROTOCOL_VERSION, sessionId, head: state.head, access: levelOf(principal) })
     this.#host.background(this.#replay(connection))
@@ -156,17 +169,30 @@ export class Connections {
 
   /** Runs without an await as long as the socket takes what it is given. */
   async #replay(connection: Connection): Promise<void> {
-    let waitedMs = 0
-    while (connection.open) {
-      if (connection.socket.bufferedBytes > replayBufferBytes) {
-        if (waitedMs >= replayPatienceMs) return this.close(connection, closeCodes.tooSlow, 'The client does not read its replay.')
-        await new Promise<void>((resolve) => this.#host.timer(replayPauseMs, resolve))
-        waitedMs += replayPauseMs
-        continue
+    try {
+      while (connection.open) {
+        const isCaughtUp = connection.cursor >= (this.#source.state()?.head ?? 0)
+        if (connection.socket.bufferedBytes > (isCaughtUp ? limits.socketBufferBytes : replayBufferBytes)) await this.#room(connection)
+        else if (isCaughtUp) return this.#goLive(connection)
+        else this.#replayPage(connection)
       }
-      waitedMs = 0
-      this.#replayPage(connection)
-      if (connection.cursor >= (this.#source.state()?.head ?? 0)) return this.#goLive(connection)
+    } catch (error) {
+      this.#host.log({ event: 'replay.failed', level: 'error', error: error instanceof Error ? error.name : 'unknown' })
+      this.close(connection, closeCodes.restart, 'The log could not be read here; attach again later.')
+    }
+  }
+
+  /** Waits until most of what was sent has left; a reader that makes no way is cut. */
+  async #room(connection: Connection): Promise<void> {
+    const { socket } = connection
+    let waitedMs = 0
+    let least = Infinity
+    while (connection.open && socket.bufferedBytes > replayBufferBytes) {
+      if (socket.bufferedBytes < least) waitedMs = 0
+      least = Math.min(least, socket.bufferedBytes)
+      if (waitedMs >= replayPatienceMs) return this.close(connection, closeCodes.tooSlow, 'The client does not read its replay.')
+      await new Promise<void>((resolve) => this.#host.timer(replayPauseMs, resolve))
+      waitedMs += replayPauseMs
     }
   }
 

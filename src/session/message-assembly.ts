@@ -34,6 +34,8 @@ export class MessageAssembly {
 
   /** Adds words; answers the frames that must leave now. */
   add(words: Words): DeltaFrame[] {
+    // Providers open with empty words, which make no part: parts are numbered by what is kept.
+    if (words.text === '') return []
     const frames = this.#openPart(words.type)
     const text = this.#wholeCharacters(words.text)
     if (text === '') return frames

@@ -2,7 +2,6 @@
 import { buildContext } from '../core/build-context.ts'
 import { contextTokens } from '../core/context-window.ts'
 import type { ContextWindow, SessionState } from '../core/state.ts'
-import { estimateTokens } from '../core/tokens.ts'
 import type { Page } from '../protocol/body.ts'
 import type { Event, EventOf } from '../protocol/event.ts'
 import { jsonBytes, limits } from '../protocol/limits.ts'
@@ -67,9 +66,7 @@ export function readContext(store: SessionStore, context: ContextWindow, toSeq: 
   const first = context.spans[0]
   const kept = first ? readMessagesBetween(store, first.fromSeq - 1, toSeq) : []
   const messages = buildContext(kept, context.omittedMessages)
-  const marker = messages.length > kept.length ? messages[0] : undefined
-  const markerTokens = context.omittedMessages > 0 && marker ? estimateTokens(marker.parts) : 0
-  return { messages, tokens: contextTokens(context) + markerTokens, window: context.window, compaction: null }
+  return { messages, tokens: contextTokens(context), window: context.window, compaction: null }
 }
 
 const snippetUnits = 80

@@ -12,6 +12,9 @@ import { commitsAfter } from './read-log.ts'
 /** A snapshot is due when so many rows of log lie behind the newest (rule LOG6). */
 export const snapshotEveryRows = 32
 
+/** All in one page, for a second page would read a part of the first again; the rows are few, whatever is in them. */
+const wakeBounds = { commits: snapshotEveryRows, bytes: Infinity }
+
 export interface Restored {
   state: SessionState | null
   window: IdempotencyWindow
@@ -25,7 +28,7 @@ export function restore(store: SessionStore): Restored {
   let window = store.snapshots.window()?.commands ?? []
   const rowsBefore = store.rowsRead
   let commits = 0
-  for (const commit of commitsAfter(store, snapshot?.seq ?? 0)) {
+  for (const commit of store.log.after(snapshot?.seq ?? 0, wakeBounds).commits) {
     state = foldCommit(state, commit)
     window = remember(window, commit)
     commits += 1

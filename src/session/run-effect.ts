@@ -12,6 +12,7 @@ import { refusal, type ErrorBody } from '../protocol/errors.ts'
 import { messageIdAt } from '../protocol/ids.ts'
 import type { DeltaFrame, Partial } from '../protocol/frame.ts'
 import { limits } from '../protocol/limits.ts'
+import { VersionTooNewError } from '../storage/formats.ts'
 import type { SessionStore } from '../storage/session-store.ts'
 import type { Ledger } from './commit.ts'
 import { ContextMemory } from './context-memory.ts'
@@ -237,6 +238,7 @@ class AgentUnavailable extends Error {
 /** Words of an error reach people only if it was made for them. */
 function errorOf(error: unknown): ErrorBody {
   if (error instanceof AgentError) return refusal('internal', error.message, { retryable: error.retryable })
+  if (error instanceof VersionTooNewError) return refusal('version_too_new', error.message)
   if (error instanceof AgentUnavailable) return refusal('agent_unavailable', error.message)
   return refusal('internal', 'The agent stopped with an error.')
 }

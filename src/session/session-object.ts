@@ -27,8 +27,15 @@ export class SessionObject extends DurableObject<Env> {
   override async fetch(request: Request): Promise<Response> {
     const attach = JSON.parse(request.headers.get(ATTACH_HEADER) ?? '') as AttachRequest
     const [client, server] = Object.values(new WebSocketPair()) as [WebSocket, WebSocket]
-    this.ctx.acceptWebSocket(server)
-    await this.#session.attach(this.#host.socketOf(server), attach)
+    const refused = this.#session.attachRefusal(attach)
+    if (refused) {
+      // Not as a hibernating socket: workerd ends those up to ten seconds late when their client never sent a frame (2026-11).
+      server.accept()
+      server.close(refused.code, refused.reason)
+    } else {
+      this.ctx.acceptWebSocket(server)
+      await this.#session.attach(this.#host.socketOf(server), attach)
+    }
     const headers = attach.subprotocol === null ? {} : { 'Sec-WebSocket-Protocol': attach.subprotocol }
     return new Response(null, { status: 101, webSocket: client, headers })
   }

@@ -7,7 +7,6 @@
  * - A turn found running without its runner is an orphan: it is resumed, or ended as interrupted (rule TRN4).
  */
 import type { AgentRegistry } from '../agents/agent.ts'
-import { currentMessageId } from '../core/end-turn.ts'
 import type { SessionState } from '../core/state.ts'
 import { authorize, type Verb } from '../protocol/access.ts'
 import { isConfiguration } from '../protocol/body.ts'
@@ -18,7 +17,7 @@ import { VersionTooNewError } from '../storage/formats.ts'
 import { SessionStore } from '../storage/session-store.ts'
 import { Admission, type Caller, type Outcome } from './admission.ts'
 import { Ledger } from './commit.ts'
-import { Connections } from './connections.ts'
+import { Connections, type SocketRefusal } from './connections.ts'
 import { credentialsProblem } from './credentials.ts'
 import { Erasure } from './erasure.ts'
 import { Frames } from './frames.ts'
@@ -26,6 +25,7 @@ import type { Host, HostSocket } from './host.ts'
 import { IndexSync } from './index-sync.ts'
 import { answerQuery, type QueryVerb } from './queries.ts'
 import { readIndexEntry } from './read-session.ts'
+import { findOrphan, recoverOrphan, type Orphan } from './recover-orphan.ts'
 import type { AttachRequest, SessionAnswer, SessionRequest } from './requests.ts'
 import { TurnRunner } from './run-effect.ts'
 import { TurnMeter } from './turn-meter.ts'
@@ -38,6 +38,9 @@ export interface SessionDependencies {
 
 /** How long a create or an erase waits for the list to show it, before it is answered anyway. */
 const indexPatienceMs = 500
+
+/** An alarm that found its data unreadable, as after a rollback, tries again so much later. */
+const alarmRetryMs = 300_000
 
 /** What exists only while the object is awake. */
 interface Awake {
@@ -90,12 +93,24 @@ export class Session {
     return outcome.ok ? ({ ok: true, value: outcome.value, head, replayed: outcome.replayed } as SessionAnswer) : { ...outcome, head }
   }
 
+  /** Why a socket may not attach, asked before it is accepted; null: it may. */
+  attachRefusal(request: AttachRequest): SocketRefusal | null {
+    try {
+      const { connections } = this.#wake()
+      if (this.#erasure.erasedAt !== null) return { code: closeCodes.erased, reason: 'The session was erased.' }
+      const allowed = authorize(request.principal, 'attach', this.#name.sessionId)
+      return allowed.ok ? connections.refusal(request) : { code: closeCodes.forbidden, reason: allowed.error.message }
+    } catch (error) {
+      if (error instanceof VersionTooNewError) return { code: closeCodes.restart, reason: error.message }
+      throw error
+    }
+  }
+
   /** A socket was accepted by the platform: it is greeted and replayed, or closed with a code that says why not. */
   async attach(socket: HostSocket, request: AttachRequest): Promise<void> {
+    const refused = this.attachRefusal(request)
+    if (refused) return socket.close(refused.code, refused.reason)
     const { connections } = this.#wake()
-    if (this.#erasure.erasedAt !== null) return socket.close(closeCodes.erased, 'The session was erased.')
-    const allowed = authorize(request.principal, 'attach', this.#name.sessionId)
-    if (!allowed.ok) return socket.close(closeCodes.forbidden, allowed.error.message)
     connections.attach(socket, request)
     const expiry = connections.nextExpiry()
     if (expiry === null) return
@@ -116,6 +131,16 @@ export class Session {
 
   /** Never throws and never awaits a turn: what it finds due is started, and the alarm set again where more will be. */
   async onAlarm(): Promise<void> {
+    try {
+      await this.#handleAlarm()
+    } catch (error) {
+      // A handler that throws is repeated a few times and then dropped, and with it whatever was to be looked after.
+      this.#host.log({ event: 'alarm.failed', level: 'error', error: error instanceof Error ? error.name : 'unknown' })
+      this.#host.setAlarm(this.#host.now() + alarmRetryMs)
+    }
+  }
+
+  async #handleAlarm(): Promise<void> {
     this.#alarm.fired()
     const awake = this.#wake()
     const erasedAt = this.#erasure.erasedAt
@@ -126,9 +151,10 @@ export class Session {
     if (expiry !== null) this.#alarm.ensure(expiry)
   }
 
-  async #lookAfter({ ledger, connections, indexSync }: Awake): Promise<void> {
+  async #lookAfter(awake: Awake): Promise<void> {
+    const { ledger, runner, connections, indexSync } = awake
     if (ledger.state?.active?.status === 'running') this.#alarm.ensure(this.#host.now() + leaseMs)
-    this.#recoverOrphan()
+    this.#recover(awake, findOrphan(this.#store, ledger, runner))
     connections.closeUnauthorized()
     if (ledger.state) await indexSync.onAlarm()
   }
@@ -138,15 +164,18 @@ export class Session {
     const startedAt = this.#host.now()
     const rowsBefore = this.#store.rowsRead
     const awake = this.#assemble()
+    const { ledger, runner, connections } = awake
+    const { state } = ledger
+    // Read before anything is begun: half awake is not awake.
+    const orphan = findOrphan(this.#store, ledger, runner)
     this.#awake = awake
-    const { state } = awake.ledger
     if (!state) return awake
-    awake.connections.adopt()
+    connections.adopt()
     const { sessionId, tenant } = this.#name
     const rowsRead = this.#store.rowsRead - rowsBefore
     const ms = this.#host.now() - startedAt
-    this.#host.log({ event: 'session.woke', tenant, sessionId, head: state.head, rowsRead, sockets: awake.connections.size, ms })
-    this.#recoverOrphan()
+    this.#host.log({ event: 'session.woke', tenant, sessionId, head: state.head, rowsRead, sockets: connections.size, ms })
+    this.#recover(awake, orphan)
     return awake
   }
 
@@ -243,20 +272,8 @@ export class Session {
     cancel()
   }
 
-  /** A running turn that nobody speaks for is given a new generation, or an end. */
-  #recoverOrphan(): void {
-    const awake = this.#awake
-    const active = awake?.ledger.state?.active
-    if (!awake || active?.status !== 'running' || awake.runner.isRunning) return
-    const partial = this.#store.partial.load()
-    const isCurrent = partial?.messageId === currentMessageId(active)
-    if (partial && isCurrent) {
-      const { activeMs, rowsRead, rowsWritten } = partial
-      awake.meter.resumeFrom({ activeMs, storage: { rowsRead, rowsWritten } })
-    }
-    const recovery = this.#dependencies.agents.get(active.agent)?.recovery ?? 'interrupt'
-    const report = { ...awake.runner.report(), said: partial && isCurrent ? partial : null }
-    awake.ledger.execute({ type: 'recoverTurn', recovery, report })
+  #recover({ ledger, runner, meter }: Awake, orphan: Orphan | null): void {
+    if (orphan) recoverOrphan(orphan, ledger, runner, meter, this.#dependencies.agents)
   }
 }
 

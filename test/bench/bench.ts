@@ -6,7 +6,7 @@ import { Random } from '../simulation/random.ts'
 import type { BenchServer } from './bench-server.ts'
 import { BenchSession, createSession } from './bench-session.ts'
 import type { Figure } from './figure.ts'
-import { RawWorkerd } from './raw-workerd.ts'
+import { RawWorkerd, type RawWorkerdOptions } from './raw-workerd.ts'
 
 export interface Scenario {
   /** As `--only` takes it. */
@@ -19,21 +19,31 @@ export const messagesPerTurn = 2
 /** Histories are made side by side. */
 const seedersAtOnce = 8
 
+export interface BenchOptions {
+  seed: number
+  diskFolder: string
+  progress: (text: string) => void
+  /** Of a debugger for the raw server, from which CPU profiles can be taken. */
+  inspectorPort?: number
+}
+
 export class Bench {
   /** Decides the order in which sessions are measured, and nothing else. */
   readonly random: Random
   /** A folder on the disk, where synchronising a write takes what it takes; the servers' state is elsewhere. */
   readonly diskFolder: string
   readonly #progress: (text: string) => void
+  readonly #serverOptions: RawWorkerdOptions
   readonly #sized = new Map<number, string[]>()
   #raw: RawWorkerd | null = null
   /** When the last turn ended; its session's alarm is due half a minute later at most. */
   lastTurnAt = 0
 
-  constructor(options: { seed: number; diskFolder: string; progress: (text: string) => void }) {
+  constructor(options: BenchOptions) {
     this.random = new Random(options.seed)
     this.diskFolder = options.diskFolder
     this.#progress = options.progress
+    this.#serverOptions = options.inspectorPort === undefined ? {} : { inspectorPort: options.inspectorPort }
   }
 
   /** One line, written over by the next. */
@@ -43,7 +53,7 @@ export class Bench {
 
   /** The server that most scenarios use: raw workerd, started when first asked for. */
   async raw(): Promise<BenchServer> {
-    this.#raw ??= await RawWorkerd.start()
+    this.#raw ??= await RawWorkerd.start(this.#serverOptions)
     return this.#raw
   }
 

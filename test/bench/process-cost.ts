@@ -1,18 +1,19 @@
-/** What processes have used, as Linux tells it in /proc; on other systems the server's figures are left out. */
-import { readFileSync } from 'node:fs'
+/** What processes have used, as Linux tells it in /proc. On other systems it is not a number, and its figures are left out. */
+import { existsSync, readFileSync } from 'node:fs'
 
 /** Linux reports CPU time in ticks of USER_HZ, which is 100 on every architecture that Node runs on. */
 const MS_PER_TICK = 10
 const BYTES_PER_MIB = 1024 * 1024
+const isKnown = existsSync('/proc/self/stat')
 
 /** CPU time of all these processes together, user and system. */
 export function cpuMsOf(pids: readonly number[]): number {
-  return pids.reduce((sum, pid) => sum + cpuMs(pid), 0)
+  return isKnown ? pids.reduce((sum, pid) => sum + cpuMs(pid), 0) : Number.NaN
 }
 
 /** Memory of these processes that is in RAM. */
 export function residentMibOf(pids: readonly number[]): number {
-  return pids.reduce((sum, pid) => sum + residentBytes(pid), 0) / BYTES_PER_MIB
+  return isKnown ? pids.reduce((sum, pid) => sum + residentBytes(pid), 0) / BYTES_PER_MIB : Number.NaN
 }
 
 /** CPU time of this process, the client's side of a measurement. */

@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- [--only NAME]… [--out FOLDER] [--seed N] [--state FOLDER]`: measures the figures of the product on this machine, in about
+ * `npm run bench -- [--only NAME]… [--out FOLDER] [--seed N] [--state FOLDER] [--inspect PORT]`: measures the figures of the product on this machine, in about
  * five minutes, as a table and as JSON. It starts and stops its own servers. Figures of one run may be compared with each
  * other; those of two machines, or of a machine that does something else meanwhile, may not. It is no test: a bar that is
  * not met is told, and the exit code stays 0.
@@ -27,6 +27,7 @@ const { values } = parseArgs({
     only: { type: 'string', multiple: true },
     out: { type: 'string', default: 'bench-results' },
     seed: { type: 'string', default: '1' },
+    inspect: { type: 'string' },
     state: { type: 'string', default: existsSync('/dev/shm') ? '/dev/shm' : tmpdir() },
   },
 })
@@ -45,7 +46,10 @@ async function main(): Promise<void> {
   const startedAt = new Date()
   const seed = Number(values.seed)
   tellMachine()
-  const figures = await measure(chosen, new Bench({ seed, diskFolder, progress }))
+  const figures = await measure(
+    chosen,
+    new Bench({ seed, diskFolder, progress, ...(values.inspect && { inspectorPort: Number(values.inspect) }) }),
+  )
   const run = {
     seed,
     state: values.state,
@@ -70,7 +74,7 @@ async function measure(chosen: Scenario[], bench: Bench): Promise<Record<string,
   const figures: Record<string, Figure[]> = {}
   try {
     for (const scenario of chosen) {
-      const result = await scenario.run(bench)
+      const result = (await scenario.run(bench)).filter(({ value }) => !Number.isNaN(value))
       figures[scenario.name] = result
       clearProgress()
       console.log(`\n${scenario.name}\n${tableOf(result)}`)

@@ -1,5 +1,5 @@
 /** The server as a developer has it on a laptop: under `wrangler dev`, whose proxy stands in front of the runtime. */
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { RunningServer } from '../server/running-server.ts'
 import type { BenchServer } from './bench-server.ts'
 
@@ -24,6 +24,7 @@ export class WranglerDev implements BenchServer {
   /** All that run in its process group: one is the proxy, the other our Worker. */
   workerds(): number[] {
     const group = this.#server.processGroup
+    if (!existsSync('/proc/self/stat')) return []
     return readdirSync('/proc')
       .filter((name) => /^\d+$/.test(name))
       .map(Number)

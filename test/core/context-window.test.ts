@@ -141,15 +141,20 @@ class PlainWindow {
     const last = this.#turns.at(-1)
     if (open) this.#turns.push({ fromSeq: seq, messages: 1, tokens })
     else if (last) this.#turns[this.#turns.length - 1] = { ...last, messages: last.messages + 1, tokens: last.tokens + tokens }
-    while (this.#turns.length > 1 && this.#sum('tokens') > this.#window) this.#omitted += this.#turns.shift()?.messages ?? 0
+    while (this.#turns.length > 1 && this.#tokens() > this.#window) this.#omitted += this.#turns.shift()?.messages ?? 0
     const { length } = this.#turns
     return {
       fromSeq: this.#turns[0]?.fromSeq,
       turns: length,
-      tokens: this.#sum('tokens'),
+      tokens: this.#tokens(),
       messages: this.#sum('messages'),
       omitted: this.#omitted,
     }
+  }
+
+  /** The marker of what was left out takes 32. */
+  #tokens(): number {
+    return this.#sum('tokens') + (this.#omitted > 0 ? 32 : 0)
   }
 
   #sum(field: 'tokens' | 'messages'): number {
