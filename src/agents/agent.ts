@@ -14,6 +14,8 @@ export interface StepRequest {
   model: string | null
   /** What the agent may know: the newest whole turns that fit its window, behind a marker where something was left out. */
   context: Message[]
+  /** Estimate of what the context takes, at four characters a token. */
+  contextTokens: number
   /** Inputs that were steered into the turn and are consumed by this step; they stand at the end of `context`. */
   steered: Message[]
   /** True while a steered input waits: an agent may end its step early, with finish reason `steered`, to take it up. */

@@ -5,7 +5,7 @@
  * - DEM3 Each word of a reply is said exactly once in its turn, and each steered input is acknowledged once, in the next
  *   words, however often the turn is steered or recovered. A steered command is acknowledged as text, never run.
  */
-import type { Message, Part, TokenUsage } from '../protocol/message.ts'
+import type { TokenUsage } from '../protocol/message.ts'
 import type { Agent, AgentEvent, StepRequest } from './agent.ts'
 import { parseDemoCommand } from './demo-command.ts'
 import { type DemoReply, replyTo, type Speech } from './demo-reply.ts'
@@ -31,7 +31,7 @@ async function* step(request: StepRequest): AsyncGenerator<AgentEvent> {
     spoken[next.value.type] += next.value.text.length
     yield next.value
   }
-  yield { type: 'finish', finishReason: next.value, usage: usageOf(request.context, spoken) }
+  yield { type: 'finish', finishReason: next.value, usage: usageOf(request.contextTokens, spoken) }
 }
 
 type SpeechEnd = 'stop' | 'steered'
@@ -70,9 +70,9 @@ function* skip<T>(items: Iterable<T>, count: number): Generator<T> {
   for (const item of items) if (index++ >= count) yield item
 }
 
-function usageOf(context: Message[], spoken: SpokenCharacters): TokenUsage {
+function usageOf(inputTokens: number, spoken: SpokenCharacters): TokenUsage {
   return {
-    inputTokens: context.reduce((sum, { parts }) => sum + tokensOf(charactersOf(parts)), 0),
+    inputTokens,
     outputTokens: tokensOf(spoken.text + spoken.reasoning),
     cachedTokens: 0,
     reasoningTokens: tokensOf(spoken.reasoning),
@@ -81,8 +81,4 @@ function usageOf(context: Message[], spoken: SpokenCharacters): TokenUsage {
 
 function tokensOf(characters: number): number {
   return Math.ceil(characters / CHARACTERS_PER_TOKEN)
-}
-
-function charactersOf(parts: Part[]): number {
-  return parts.reduce((sum, part) => sum + ('text' in part ? part.text : JSON.stringify(part)).length, 0)
 }

@@ -28,8 +28,7 @@ export interface DemoInput {
 }
 
 export function readDemoTurn({ context, turnId }: StepRequest): DemoTurn {
-  // The marker of what was left out is a user message too, and may bear the id of this very turn.
-  const at = context.findIndex((message) => message.turnId === turnId && message.role === 'user' && !isMarker(message))
+  const at = beginOf(context, turnId)
   const input = inputOf(context[at]?.parts ?? [])
   let steers: DemoInput[] = []
   let wordsSaid = 0
@@ -40,6 +39,14 @@ export function readDemoTurn({ context, turnId }: StepRequest): DemoTurn {
     steers = []
   }
   return { input, heldMessages: at + 1, acknowledgement: acknowledge(steers), wordsSaid }
+}
+
+/** Where the turn begins: it stands last, so the search goes back from there and does not grow with the context. */
+function beginOf(context: Message[], turnId: string): number {
+  let at = context.length
+  // The marker of what was left out may bear the id of this very turn.
+  for (let message = context[at - 1]; message?.turnId === turnId && !isMarker(message); message = context[at - 1]) at -= 1
+  return at
 }
 
 function isMarker({ id, turnId }: Message): boolean {

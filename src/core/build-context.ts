@@ -24,6 +24,7 @@ function marker(first: Message, omittedMessages: number): Message {
 }
 
 function withToolResults(messages: readonly Message[]): Message[] {
+  if (!messages.some(hasCall)) return [...messages]
   return messages.flatMap((message, index) => {
     const calls = message.parts.filter((part) => part.type === 'tool-call')
     if (calls.length === 0) return [message]
@@ -31,6 +32,10 @@ function withToolResults(messages: readonly Message[]): Message[] {
     const missing = calls.filter((call) => !answered.has(call.toolCallId))
     return missing.length === 0 ? [message] : [message, synthetic(message, missing)]
   })
+}
+
+function hasCall({ parts }: Message): boolean {
+  return parts.some((part) => part.type === 'tool-call')
 }
 
 /** Ids of the results that belong to this message's calls: its own, and those of the tool messages right behind it. */

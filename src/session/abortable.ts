@@ -16,16 +16,16 @@ export function sleepUntilAborted(host: Host, ms: number, signal: AbortSignal): 
   })
 }
 
-export async function nextUntilAborted<T>(iterator: AsyncIterator<T>, signal: AbortSignal): Promise<IteratorResult<T>> {
-  let onAbort: (() => void) | undefined
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason as Error)
-    signal.addEventListener('abort', onAbort, { once: true })
-  })
-  try {
-    signal.throwIfAborted()
-    return await Promise.race([iterator.next(), aborted])
-  } finally {
-    if (onAbort) signal.removeEventListener('abort', onAbort)
+/** The same iterator, whose `next` rejects as soon as the signal aborts. One listener for all of it: there are many words. */
+export function untilAborted<T>(iterator: AsyncIterator<T>, signal: AbortSignal): Pick<AsyncIterator<T>, 'next'> {
+  let rejectPending: ((reason: unknown) => void) | null = null
+  signal.addEventListener('abort', () => rejectPending?.(signal.reason), { once: true })
+  return {
+    next: () =>
+      new Promise((resolve, reject) => {
+        signal.throwIfAborted()
+        rejectPending = reject
+        iterator.next().then(resolve, reject)
+      }),
   }
 }

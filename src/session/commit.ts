@@ -14,7 +14,7 @@ import { foldCommit } from '../core/reduce.ts'
 import type { IdempotencyWindow, SessionState } from '../core/state.ts'
 import type { Refusal } from '../protocol/errors.ts'
 import { isTerminal, type Event } from '../protocol/event.ts'
-import { jsonBytes } from '../protocol/limits.ts'
+import { jsonBytes, limits } from '../protocol/limits.ts'
 import { MAX_BODY_BYTES } from '../storage/pieces.ts'
 import type { SessionStore } from '../storage/session-store.ts'
 import type { Host } from './host.ts'
@@ -36,7 +36,9 @@ export class Ledger {
   readonly #meter: TurnMeter
   readonly #listeners: CommitListener[] = []
   #state: SessionState | null
-  #window: IdempotencyWindow
+  /** Null until a command with a key comes: most wakes need none of it. */
+  #window: IdempotencyWindow | null = null
+  readonly #recentCommands: IdempotencyWindow
   #rowsSinceSnapshot: number
 
   constructor(host: Host, store: SessionStore, alarm: WakeAlarm, meter: TurnMeter) {
@@ -46,7 +48,7 @@ export class Ledger {
     this.#meter = meter
     const restored = restore(store)
     this.#state = restored.state
-    this.#window = restored.window
+    this.#recentCommands = restored.recentCommands
     this.#rowsSinceSnapshot = restored.rowsSinceSnapshot
   }
 
@@ -72,7 +74,7 @@ export class Ledger {
 
   /** What this very command was told before, a conflict, or null: it is new. */
   recall(command: Pick<Command, 'type'>, { key, fingerprint }: Identity): Execution | null {
-    const known = recall(this.#window, key, fingerprint)
+    const known = recall(this.#idempotencyWindow(), key, fingerprint)
     if (!known.ok) return known
     if (known.value) return { ok: true, receipt: known.value, replayed: true }
     if (command.type === 'createSession' && this.#state?.creationFingerprint === fingerprint) {
@@ -81,10 +83,15 @@ export class Ledger {
     return null
   }
 
+  #idempotencyWindow(): IdempotencyWindow {
+    this.#window ??= [...(this.#store.snapshots.window()?.commands ?? []), ...this.#recentCommands].slice(-limits.idempotentCommands)
+    return this.#window
+  }
+
   #commit(commit: Commit): void {
     const before = this.#state
     const state = foldCommit(before, commit)
-    const window = remember(this.#window, commit)
+    const window = remember(this.#idempotencyWindow(), commit)
     this.#meter.beginsWith(before, state)
     const rowsSinceSnapshot = this.#write(commit, state, window)
     this.#meter.endsWith(before, state)

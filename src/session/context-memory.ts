@@ -1,33 +1,34 @@
 /**
- * The context's messages, kept in memory while the object is awake, so that a turn reads what is new and not the whole
- * window again. It is a cache of the log: losing it costs a read.
+ * The context's messages, kept in memory while the object is awake, so that a turn's cost does not grow with its context:
+ * commits add to it as they are made, and only a woken object reads the window from the log. Losing it costs a read.
  */
 import { buildContext } from '../core/build-context.ts'
 import type { SessionState } from '../core/state.ts'
+import type { Event } from '../protocol/event.ts'
 import type { Message } from '../protocol/message.ts'
 import type { SessionStore } from '../storage/session-store.ts'
-import { readMessagesBetween } from './read-messages.ts'
+import { messagesOf, readMessagesBetween } from './read-messages.ts'
 
 export class ContextMemory {
   readonly #store: SessionStore
-  #messages: Message[] = []
-  #fromSeq = 0
-  #toSeq = 0
+  /** Null: nothing was asked yet. */
+  #messages: Message[] | null = null
 
   constructor(store: SessionStore) {
     this.#store = store
   }
 
+  /** A commit was made. */
+  observe(events: Event[]): void {
+    this.#messages?.push(...messagesOf(this.#store, events))
+  }
+
   /** The messages that a step gets whose context is built as of the state's head. */
-  messages(state: SessionState): Message[] {
-    const fromSeq = state.context.spans[0]?.fromSeq ?? state.head + 1
-    if (fromSeq < this.#fromSeq || this.#toSeq === 0) this.#messages = readMessagesBetween(this.#store, fromSeq - 1, state.head)
-    else {
-      this.#messages = this.#messages.filter((message) => message.seq >= fromSeq)
-      this.#messages.push(...readMessagesBetween(this.#store, Math.max(this.#toSeq, fromSeq - 1), state.head))
-    }
-    this.#fromSeq = fromSeq
-    this.#toSeq = state.head
-    return buildContext(this.#messages, state.context.omittedMessages)
+  messages({ context, head }: SessionState): Message[] {
+    const fromSeq = context.spans[0]?.fromSeq ?? head + 1
+    this.#messages ??= readMessagesBetween(this.#store, fromSeq - 1, head)
+    const omitted = this.#messages.findIndex((message) => message.seq >= fromSeq)
+    if (omitted > 0) this.#messages.splice(0, omitted)
+    return buildContext(this.#messages, context.omittedMessages)
   }
 }

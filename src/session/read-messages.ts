@@ -44,15 +44,17 @@ export function readMessages(
   return { items: items.reverse(), next }
 }
 
+/** The messages that stand at a commit's events. */
+export function messagesOf(store: SessionStore, events: readonly Event[]): Message[] {
+  return events.flatMap((event) => messageAt(store, event, events) ?? [])
+}
+
 /** Every message with a seq in (afterSeq, toSeq], oldest first. */
 export function readMessagesBetween(store: SessionStore, afterSeq: number, toSeq: number): Message[] {
   const messages: Message[] = []
   for (const commit of commitsAfter(store, afterSeq)) {
-    for (const event of commit.events) {
-      if (event.seq > toSeq) return messages
-      const message = event.seq > afterSeq ? messageAt(store, event, commit.events) : null
-      if (message) messages.push(message)
-    }
+    if ((commit.events[0]?.seq ?? 0) > toSeq) break
+    messages.push(...messagesOf(store, commit.events).filter(({ seq }) => seq > afterSeq && seq <= toSeq))
   }
   return messages
 }

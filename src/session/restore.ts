@@ -3,7 +3,6 @@
  * here and nothing written (rule LOG3).
  */
 import { lastSeqOf } from '../protocol/commit.ts'
-import { remember } from '../core/idempotency.ts'
 import { foldCommit } from '../core/reduce.ts'
 import type { IdempotencyWindow, SessionState } from '../core/state.ts'
 import type { SessionStore } from '../storage/session-store.ts'
@@ -17,23 +16,24 @@ const wakeBounds = { commits: snapshotEveryRows, bytes: Infinity }
 
 export interface Restored {
   state: SessionState | null
-  window: IdempotencyWindow
+  /** The keyed commands since the snapshot; those before are in its window. */
+  recentCommands: IdempotencyWindow
   rowsSinceSnapshot: number
 }
 
 export function restore(store: SessionStore): Restored {
-  if (!store.exists()) return { state: null, window: [], rowsSinceSnapshot: 0 }
+  if (!store.exists()) return { state: null, recentCommands: [], rowsSinceSnapshot: 0 }
   const snapshot = store.snapshots.newest()
   let state = snapshot?.state ?? null
-  let window = store.snapshots.window()?.commands ?? []
+  const recentCommands: IdempotencyWindow = []
   const rowsBefore = store.rowsRead
   let commits = 0
   for (const commit of store.log.after(snapshot?.seq ?? 0, wakeBounds).commits) {
     state = foldCommit(state, commit)
-    window = remember(window, commit)
+    if (commit.command) recentCommands.push(commit.command)
     commits += 1
   }
-  return { state, window, rowsSinceSnapshot: Math.max(commits, store.rowsRead - rowsBefore) }
+  return { state, recentCommands, rowsSinceSnapshot: Math.max(commits, store.rowsRead - rowsBefore) }
 }
 
 /** The state as of a seq: the snapshot at or before it and the few commits between; null: before the session began. */

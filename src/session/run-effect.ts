@@ -5,11 +5,13 @@
  */
 import { AgentError, type Agent, type AgentEvent, type AgentRegistry } from '../agents/agent.ts'
 import type { TurnReport } from '../core/command.ts'
+import { contextTokens } from '../core/context-window.ts'
 import { currentMessageId } from '../core/end-turn.ts'
 import { pendingEffects, type RunTurnEffect } from '../core/pending-effects.ts'
 import { noTokenUsage, type ActiveTurn, type SessionState } from '../core/state.ts'
 import { refusal, type ErrorBody } from '../protocol/errors.ts'
 import { messageIdAt } from '../protocol/ids.ts'
+import type { Event } from '../protocol/event.ts'
 import type { DeltaFrame, Partial } from '../protocol/frame.ts'
 import { limits } from '../protocol/limits.ts'
 import { VersionTooNewError } from '../storage/formats.ts'
@@ -21,7 +23,7 @@ import { MessageAssembly } from './message-assembly.ts'
 import { PartialSaver } from './partial-saver.ts'
 import { readInstructions } from './read-session.ts'
 import { readInput } from './read-turns.ts'
-import { nextUntilAborted, sleepUntilAborted } from './abortable.ts'
+import { sleepUntilAborted, untilAborted } from './abortable.ts'
 import type { TurnMeter } from './turn-meter.ts'
 
 /** Deltas after the first wait so long for more to join them. */
@@ -64,6 +66,11 @@ export class TurnRunner {
     return this.#run !== null
   }
 
+  /** A commit was made: its words need not be read again. */
+  observe(events: Event[]): void {
+    this.#memory.observe(events)
+  }
+
   reconcile(state: SessionState): void {
     const [wanted] = pendingEffects(state)
     if (this.#run && this.#run.generation !== wanted?.generation) this.stop()
@@ -74,7 +81,8 @@ export class TurnRunner {
     const run = this.#run
     this.#run = null
     run?.flushTimer?.()
-    run?.abort.abort(new Error('The turn was ended.'))
+    // Between steps nobody listens, and making an error is dear.
+    if (run?.assembly) run.abort.abort(new Error('The turn was ended.'))
     this.#saver.cancel()
   }
 
@@ -126,7 +134,7 @@ export class TurnRunner {
     const { state, active, agent } = this.#speaker(run)
     const assembly = new MessageAssembly(run.turnId, currentMessageId(active), state.head)
     run.assembly = assembly
-    const words = agent.step(this.#request(run, state, active))[Symbol.asyncIterator]()
+    const words = untilAborted(agent.step(this.#request(run, state, active))[Symbol.asyncIterator](), run.abort.signal)
     const finish = await this.#listen(run, assembly, words)
     if (this.#run !== run || !finish) return
     this.#sendAll(assembly.end())
@@ -147,10 +155,10 @@ export class TurnRunner {
   }
 
   /** Null: the turn was ended while the agent spoke. */
-  async #listen(run: Run, assembly: MessageAssembly, words: AsyncIterator<AgentEvent>): Promise<Finish | null> {
+  async #listen(run: Run, assembly: MessageAssembly, words: Pick<AsyncIterator<AgentEvent>, 'next'>): Promise<Finish | null> {
     let burst = 0
     for (;;) {
-      const next = await nextUntilAborted(words, run.abort.signal)
+      const next = await words.next()
       if (this.#run !== run) return null
       if (next.done) return { type: 'finish', finishReason: 'stop', usage: noTokenUsage }
       if (next.value.type === 'finish') return next.value
@@ -203,6 +211,7 @@ export class TurnRunner {
       instructions: readInstructions(this.#store, state),
       model: state.model,
       context: [...this.#memory.messages(state), ...steered],
+      contextTokens: contextTokens(state.context) + active.steers.reduce((sum, { tokens }) => sum + tokens, 0),
       steered,
       steerWaiting: () => (this.#ledger.state?.active?.steers.length ?? 0) > active.steers.length,
       signal,

@@ -201,6 +201,7 @@ export class Session {
     ledger.onCommit(() => runner.flush())
     ledger.onCommit((events) => connections.broadcastEvents(events))
     ledger.onCommit((events) => events.some((event) => event.type === 'tokens.revoked') && connections.closeUnauthorized())
+    ledger.onCommit((events) => runner.observe(events))
     ledger.onCommit((_events, state) => runner.reconcile(state))
     ledger.onCommit(() => indexSync.soon())
     return { ledger, runner, meter, connections, admission, frames, indexSync }

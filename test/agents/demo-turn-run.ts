@@ -4,6 +4,7 @@
  */
 import { AgentError, type AgentEvent, type StepRequest } from '../../src/agents/agent.ts'
 import { demoAgent } from '../../src/agents/demo-agent.ts'
+import { estimateTokens } from '../../src/core/tokens.ts'
 import { messageIdAt, turnIdAt } from '../../src/protocol/ids.ts'
 import type { InputPart, Message, Part, TokenUsage } from '../../src/protocol/message.ts'
 
@@ -94,6 +95,7 @@ export function requestOf(context: Message[], options: RequestOptions = {}): Ste
     instructions: null,
     model: null,
     context,
+    contextTokens: context.reduce((sum, { parts }) => sum + estimateTokens(parts), 0),
     steered: options.steered ?? [],
     steerWaiting: options.steerWaiting ?? (() => false),
     signal: new AbortController().signal,

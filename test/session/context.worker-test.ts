@@ -6,6 +6,8 @@ import { crash, stubOf } from './object-probe.ts'
 import { answerOf, getContext, newSession, runTurn, textOf } from './session-client.ts'
 
 const tokensOf = (message: Message) => Math.max(1, Math.ceil(textOf(message).length / 4))
+/** What the marker of what was left out may take, and is counted as. */
+const markerTokens = 32
 const sum = (messages: Message[]) => messages.reduce((total, message) => total + tokensOf(message), 0)
 
 /** From the newest turn backwards, as many whole turns as fit; the newest always. */
@@ -14,7 +16,8 @@ function newestWholeTurns(messages: Message[], window: number): Message[] {
   let kept: Message[] = []
   for (const turnId of turnIds.toReversed()) {
     const longer = [...messages.filter((message) => message.turnId === turnId), ...kept]
-    if (kept.length > 0 && sum(longer) > window) return kept
+    const marker = longer.length < messages.length ? markerTokens : 0
+    if (kept.length > 0 && sum(longer) + marker > window) return kept
     kept = longer
   }
   return kept
@@ -68,7 +71,8 @@ describe('the context', () => {
       const messages = await everyMessage(id)
       const view = await getContext(id)
       expectContext(view.messages, messages, view.window)
-      expect(view.tokens).toBe(sum(view.messages))
+      const kept = newestWholeTurns(messages, view.window)
+      expect(view.tokens).toBe(sum(kept) + (kept.length < messages.length ? markerTokens : 0))
       views.push({ head: 1 + 4 * (views.length + 1), view })
     }
     await crash(stubOf(id))
