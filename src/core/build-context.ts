@@ -6,9 +6,12 @@ import { messageIdAt, omissionMarkerId } from '../protocol/ids.ts'
 import type { Message, Part } from '../protocol/message.ts'
 
 export function buildContext(kept: readonly Message[], omittedMessages: number): Message[] {
-  const complete = withToolResults(kept)
+  return withOmissionMarker(withToolResults(kept), omittedMessages)
+}
+
+export function withOmissionMarker(kept: readonly Message[], omittedMessages: number): Message[] {
   const first = kept[0]
-  return omittedMessages > 0 && first ? [marker(first, omittedMessages), ...complete] : complete
+  return omittedMessages > 0 && first ? [marker(first, omittedMessages), ...kept] : [...kept]
 }
 
 function marker(first: Message, omittedMessages: number): Message {
@@ -23,8 +26,7 @@ function marker(first: Message, omittedMessages: number): Message {
   }
 }
 
-function withToolResults(messages: readonly Message[]): Message[] {
-  if (!messages.some(hasCall)) return [...messages]
+export function withToolResults(messages: readonly Message[]): Message[] {
   return messages.flatMap((message, index) => {
     const calls = message.parts.filter((part) => part.type === 'tool-call')
     if (calls.length === 0) return [message]
@@ -34,7 +36,7 @@ function withToolResults(messages: readonly Message[]): Message[] {
   })
 }
 
-function hasCall({ parts }: Message): boolean {
+export function hasCall({ parts }: Message): boolean {
   return parts.some((part) => part.type === 'tool-call')
 }
 

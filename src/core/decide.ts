@@ -14,14 +14,14 @@ import { submitTurn } from './submit-turn.ts'
 /** Recoveries of one turn without a durable step between them, before it ends as interrupted (rule TRN4). */
 export const maxFruitlessAttempts = 3
 
-/** No events: the command is already fulfilled. */
-export type Decision = { ok: true; events: Event[]; receipt: Receipt } | { ok: false; error: Refusal }
+/** `state` is what the events make of the state; no events: the command is already fulfilled. */
+export type Decision = { ok: true; events: Event[]; state: SessionState | null; receipt: Receipt } | { ok: false; error: Refusal }
 
 export function decide(state: SessionState | null, command: Command, now: number): Decision {
   const draft = new Draft(state, now)
   const answer = state ? decideExisting(draft, state, command) : decideNew(draft, command)
   if ('code' in answer) return { ok: false, error: answer }
-  return { ok: true, events: draft.events, receipt: answer }
+  return { ok: true, events: draft.events, state: draft.state, receipt: answer }
 }
 
 function decideNew(draft: Draft, command: Command): Receipt | Refusal {

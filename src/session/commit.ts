@@ -67,8 +67,10 @@ export class Ledger {
     if (known) return known
     const decision = decide(this.#state, command, this.#host.now())
     if (!decision.ok) return decision
-    const { events, receipt } = decision
-    if (events.length > 0) this.#commit({ events, ...(identity && { command: { ...identity, receipt } }) })
+    const { events, state, receipt } = decision
+    const commit = { events, ...(identity && { command: { ...identity, receipt } }) }
+    // Deciding has reduced the events already; only the first commit adds what its command was.
+    if (events.length > 0) this.#commit(commit, this.#state && state ? state : foldCommit(null, commit))
     return { ok: true, receipt, replayed: false }
   }
 
@@ -88,9 +90,8 @@ export class Ledger {
     return this.#window
   }
 
-  #commit(commit: Commit): void {
+  #commit(commit: Commit, state: SessionState): void {
     const before = this.#state
-    const state = foldCommit(before, commit)
     const window = remember(this.#idempotencyWindow(), commit)
     this.#meter.beginsWith(before, state)
     const rowsSinceSnapshot = this.#write(commit, state, window)

@@ -2,7 +2,7 @@
  * The context's messages, kept in memory while the object is awake, so that a turn's cost does not grow with its context:
  * commits add to it as they are made, and only a woken object reads the window from the log. Losing it costs a read.
  */
-import { buildContext } from '../core/build-context.ts'
+import { hasCall, withOmissionMarker, withToolResults } from '../core/build-context.ts'
 import type { SessionState } from '../core/state.ts'
 import type { Event } from '../protocol/event.ts'
 import type { Message } from '../protocol/message.ts'
@@ -13,6 +13,8 @@ export class ContextMemory {
   readonly #store: SessionStore
   /** Null: nothing was asked yet. */
   #messages: Message[] | null = null
+  /** Looking for calls without a result would cost a walk over the context in every step. */
+  #hasCalls = false
 
   constructor(store: SessionStore) {
     this.#store = store
@@ -20,15 +22,21 @@ export class ContextMemory {
 
   /** A commit was made. */
   observe(events: Event[]): void {
-    this.#messages?.push(...messagesOf(this.#store, events))
+    if (this.#messages) this.#add(this.#messages, messagesOf(this.#store, events))
   }
 
   /** The messages that a step gets whose context is built as of the state's head. */
   messages({ context, head }: SessionState): Message[] {
     const fromSeq = context.spans[0]?.fromSeq ?? head + 1
-    this.#messages ??= readMessagesBetween(this.#store, fromSeq - 1, head)
+    this.#messages ??= this.#add([], readMessagesBetween(this.#store, fromSeq - 1, head))
     const omitted = this.#messages.findIndex((message) => message.seq >= fromSeq)
     if (omitted > 0) this.#messages.splice(0, omitted)
-    return buildContext(this.#messages, context.omittedMessages)
+    return withOmissionMarker(this.#hasCalls ? withToolResults(this.#messages) : this.#messages, context.omittedMessages)
+  }
+
+  #add(messages: Message[], more: Message[]): Message[] {
+    this.#hasCalls ||= more.some(hasCall)
+    for (const message of more) messages.push(message)
+    return messages
   }
 }
