@@ -32,8 +32,11 @@ const submitTurn = route({
   },
 })
 
-async function streamSubmitted(call: Call<unknown, SubmitTurn>, { value, replayed }: Submitted): Promise<Response> {
-  const response = await turnStream(call, value.turn.id, value.seq - 1)
+/** The turn was accepted, so if it cannot be followed now, the answer is its receipt and not an error. */
+async function streamSubmitted(call: Call<unknown, SubmitTurn>, submitted: Submitted): Promise<Response> {
+  const { value, replayed } = submitted
+  const response = await turnStream(call, value.turn.id, value.seq - 1).catch(() => null)
+  if (!response?.ok) return commandAnswer(submitted, 202)
   if (replayed) response.headers.set('idempotent-replayed', 'true')
   return response
 }

@@ -2,11 +2,13 @@
  * The event log: one row for each commit, or several pieces of one where it is large (rule LOG4), never rewritten. Reads go
  * by ranges of the primary key, a bounded batch at a time, and never tear a commit: what bounds a page are whole commits and
  * their bytes. Storage does not know the head: that seqs follow on from the commit before is the caller's to keep.
+ * The newest commit may be kept in memory; what a transaction might still roll back never is.
  */
 import { lastSeqOf, type Commit } from '../protocol/commit.ts'
 import { limits } from '../protocol/limits.ts'
 import { asObject, checkVersion, lift, parseObject, versionOf, type Upgrade } from './formats.ts'
 import { join, split, type Body } from './pieces.ts'
+import { logEdge, logId } from './row-ids.ts'
 import type { Schema } from './schema.ts'
 import type { SqlResult, SqlValue } from './sql.ts'
 
@@ -48,32 +50,68 @@ type Pieces = [Piece, ...Piece[]]
 /** Rows that one statement may return, 1 MiB each at worst: they are in memory all at once, of the 128 MB there are. */
 const BATCH_ROWS = 16
 
-const columns = 'last_seq, piece, version, pieces, body'
-const selection = `SELECT ${columns}, octet_length(body) AS bytes FROM log`
-const forward = `${selection} WHERE last_seq > ? ORDER BY last_seq, piece LIMIT ?`
-const backward = `${selection} WHERE last_seq < ? ORDER BY last_seq DESC, piece DESC LIMIT ?`
-const rest = `${selection} WHERE last_seq = ? AND piece BETWEEN ? AND ?`
+/** The newest commit stays in memory where its JSON is smaller, and so in one row. */
+const REMEMBERED_BYTES = 64 * 1024
+
+/** Commits that were appended and are small enough to be remembered: measured once, for however many logs are told. */
+const rememberable = new WeakSet<Commit>()
+
+const encoder = new TextEncoder()
+
+const selection = 'SELECT last_seq, piece, version, pieces, body, octet_length(body) AS bytes FROM log'
+const rest = `${selection} WHERE id BETWEEN ? AND ?`
+
+/** One way through the log: a statement, and the id that it takes to begin beyond a seq. */
+interface Direction {
+  statement: string
+  edge: (seq: number) => number
+}
+
+const forward: Direction = { statement: `${selection} WHERE id >= ? ORDER BY id LIMIT ?`, edge: (afterSeq) => logEdge(afterSeq + 1) }
+const backward: Direction = { statement: `${selection} WHERE id < ? ORDER BY id DESC LIMIT ?`, edge: logEdge }
 
 export class EventLog {
   readonly #schema: Schema
   readonly #upgrades: readonly Upgrade[]
+  #newest: Commit | null = null
 
   constructor(schema: Schema, upgrades: readonly Upgrade[]) {
     this.#schema = schema
     this.#upgrades = upgrades
   }
 
-  /** Answers the rows it took. Several are only one commit inside a transaction, which is the caller's. */
+  /** Answers the rows it took. Several are only one commit inside a transaction, which is the caller's; see `remember`. */
   append(commit: Commit): number {
     const lastSeq = lastSeqOf(commit)
     checkSeqs(commit.events, lastSeq)
     this.#schema.prepareWrite()
-    const pieces = split(JSON.stringify({ events: commit.events, command: commit.command }))
+    const json = JSON.stringify({ events: commit.events, command: commit.command })
+    const pieces = split(json)
     const version = versionOf(this.#upgrades)
     for (const [piece, body] of pieces.entries()) {
-      this.#schema.exec(`INSERT INTO log (${columns}) VALUES (?, ?, ?, ?, ?)`, lastSeq, piece, version, pieces.length, body)
+      this.#schema.exec(
+        'INSERT INTO log (id, version, pieces, body) VALUES (?, ?, ?, ?)',
+        logId(lastSeq, piece),
+        version,
+        pieces.length,
+        body,
+      )
     }
+    if (isRememberable(json)) rememberable.add(commit)
     return pieces.length
+  }
+
+  /**
+   * Spares `at` a read of the newest commit. To be called after its transaction succeeded, with every commit and the very
+   * object that was appended, here or through another log of the same session: it takes the place of the one before, even
+   * if it is too large to be kept itself. From then on nobody may change it.
+   */
+  remember(commit: Commit): void {
+    this.#newest = rememberable.has(commit) ? commit : null
+  }
+
+  forget(): void {
+    this.#newest = null
   }
 
   /** Commits with an event after `afterSeq`, oldest first; the first may begin at or before it. */
@@ -86,8 +124,10 @@ export class EventLog {
     return this.#page(this.#scanBefore(beforeSeq, commitsOf(bounds)), bounds)
   }
 
-  /** The commit that holds the event with this seq. */
+  /** The commit that holds the event with this seq; the newest is the very object that was remembered. */
   at(seq: number): Commit | null {
+    const newest = this.#newest
+    if (newest && firstSeqOf(newest) <= seq && seq <= lastSeqOf(newest)) return newest
     const [commit] = this.after(seq - 1, { commits: 1 }).commits
     return commit && firstSeqOf(commit) <= seq ? commit : null
   }
@@ -114,13 +154,13 @@ export class EventLog {
     yield* this.#scan(backward, beforeSeq ?? Number.MAX_SAFE_INTEGER, left)
   }
 
-  /** Up to `limit` commits from a seq (exclusive) on, in the order of the statement. */
-  *#scan(statement: string, from: number, limit: number): Generator<StoredCommit, void> {
+  /** Up to `limit` commits beyond a seq, which is not counted. */
+  *#scan({ statement, edge }: Direction, from: number, limit: number): Generator<StoredCommit, void> {
     let position = from
     let left = limit
     while (left > 0 && this.#schema.readable()) {
       const wanted = Math.min(left, BATCH_ROWS)
-      const batch = this.#schema.exec(statement, position, wanted).map(toPiece)
+      const batch = this.#schema.exec(statement, edge(position), wanted).map(toPiece)
       for (const found of groupByCommit(batch)) {
         position = found[0].lastSeq
         left -= 1
@@ -134,7 +174,7 @@ export class EventLog {
   #complete(found: Pieces): Pieces {
     const { lastSeq, piece: first, pieces: total } = found[0]
     const [low, high] = first === 0 ? [found.length, total - 1] : [0, first - found.length]
-    if (low <= high) found.push(...this.#schema.exec(rest, lastSeq, low, high).map(toPiece))
+    if (low <= high) found.push(...this.#schema.exec(rest, logId(lastSeq, low), logId(lastSeq, high)).map(toPiece))
     if (found.length !== total) throw new Error(`The commit at seq ${lastSeq} has ${found.length} of ${total} pieces.`)
     return found.sort((a, b) => a.piece - b.piece)
   }
@@ -147,6 +187,11 @@ export class EventLog {
     checkSeqs(events, lastSeq)
     return { ...stored, events } as Commit
   }
+}
+
+/** A UTF-16 unit takes a byte of UTF-8 at least: what is large is not encoded only to be measured. */
+function isRememberable(json: string): boolean {
+  return json.length < REMEMBERED_BYTES && encoder.encode(json).length < REMEMBERED_BYTES
 }
 
 function commitsOf(bounds: ReadBounds): number {

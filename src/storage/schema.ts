@@ -7,19 +7,28 @@
  */
 import { checkVersion, versionOf } from './formats.ts'
 import { isTooLarge, MAX_BODY_BYTES } from './pieces.ts'
+import { PIECES_PER_COMMIT, SEQS_PER_KIND, slotId, slotKinds } from './row-ids.ts'
 import type { Sql, SqlResult, SqlValue } from './sql.ts'
 
-/** `last_seq` is the seq of the commit's last event: `last_seq > after` finds exactly the commits with an event after it. */
+/**
+ * Generated columns are not stored and cost no row. They tell what an id is made of, to a person with a SQLite shell and to
+ * whoever reads a row; a condition on them reads the whole table, so statements ask by `id`.
+ * `last_seq` is the seq of the commit's last event: from there up are exactly the commits with an event at it or after.
+ */
 const createLog = `CREATE TABLE log (
-  last_seq INTEGER NOT NULL, piece INTEGER NOT NULL, version INTEGER NOT NULL, pieces INTEGER NOT NULL, body NOT NULL,
-  PRIMARY KEY (last_seq, piece)) WITHOUT ROWID`
+  id INTEGER PRIMARY KEY, last_seq INTEGER AS (id / ${PIECES_PER_COMMIT}), piece INTEGER AS (id % ${PIECES_PER_COMMIT}),
+  version INTEGER NOT NULL, pieces INTEGER NOT NULL, body NOT NULL)`
+
+/** A kind that is added later shows as its number in the tables that are there by then. */
+const kindNames = Object.entries(slotKinds).map(([kind, number]) => `WHEN ${number} THEN '${kind}'`)
+const kindNumber = `id / ${SEQS_PER_KIND}`
 
 /** What has one place that is written again (`seq` 0, or the number of the piece), and the snapshots by seq. */
 const createSlots = `CREATE TABLE slots (
-  kind TEXT NOT NULL, seq INTEGER NOT NULL, version INTEGER NOT NULL, pieces INTEGER NOT NULL, body NOT NULL,
-  PRIMARY KEY (kind, seq)) WITHOUT ROWID`
+  id INTEGER PRIMARY KEY, kind TEXT AS (CASE ${kindNumber} ${kindNames.join(' ')} ELSE ${kindNumber} END), seq INTEGER AS (id % ${SEQS_PER_KIND}),
+  version INTEGER NOT NULL, pieces INTEGER NOT NULL, body NOT NULL)`
 
-export const PUT_SLOT = `INSERT INTO slots (kind, seq, version, pieces, body) VALUES (?, ?, ?, ?, ?)
+export const PUT_SLOT = `INSERT INTO slots (id, version, pieces, body) VALUES (?, ?, ?, ?)
   ON CONFLICT DO UPDATE SET version = excluded.version, pieces = excluded.pieces, body = excluded.body`
 
 /**
@@ -78,12 +87,12 @@ export class Schema {
       this.exec('DROP TABLE slots')
     }
     this.exec(createSlots)
-    this.exec(PUT_SLOT, 'erased', 0, 1, 1, marker)
+    this.exec(PUT_SLOT, slotId('erased', 0), 1, 1, marker)
   }
 
   erasureMarker(): string | null {
     if (this.#probe() !== 'erased') return null
-    const [row] = this.exec("SELECT body FROM slots WHERE kind = 'erased' AND seq = 0")
+    const [row] = this.exec('SELECT body FROM slots WHERE id = ?', slotId('erased', 0))
     return typeof row?.body === 'string' ? row.body : null
   }
 
@@ -98,7 +107,7 @@ export class Schema {
   }
 
   #storedLayout(): number {
-    const [row] = this.exec("SELECT version FROM slots WHERE kind = 'layout' AND seq = 0")
+    const [row] = this.exec('SELECT version FROM slots WHERE id = ?', slotId('layout', 0))
     const layout = typeof row?.version === 'number' ? row.version : 1
     checkVersion('layout', layout, versionOf(this.#steps))
     return layout
@@ -116,7 +125,7 @@ export class Schema {
     if (missing.length === 0) return
     this.#change()
     for (const statement of missing.flat()) this.exec(statement)
-    this.exec(PUT_SLOT, 'layout', 0, versionOf(this.#steps), 1, '')
+    this.exec(PUT_SLOT, slotId('layout', 0), versionOf(this.#steps), 1, '')
   }
 
   /** A transaction is synchronous: by the next microtask it was either committed or rolled back. */

@@ -56,8 +56,14 @@ export class SessionStore {
     return this.log.append(commit)
   }
 
+  /** A commit whose transaction succeeded; see `EventLog.remember`. */
+  remember(commit: Commit): void {
+    this.log.remember(commit)
+  }
+
   /** Drops all content and leaves the marker alone. Inside a transaction; erasing twice keeps the first marker. */
   erase(marker: ErasureMarker): void {
+    this.log.forget()
     this.#schema.erase(JSON.stringify(marker))
   }
 

@@ -1,9 +1,8 @@
 /** Rows of the table `slots`: what has one place that is written again, and what is kept by seq. One row a write. */
-import { PUT_SLOT, type Schema } from './schema.ts'
 import type { Body } from './pieces.ts'
+import { slotId, slotRange, type SlotKind } from './row-ids.ts'
+import { PUT_SLOT, type Schema } from './schema.ts'
 import type { SqlResult } from './sql.ts'
-
-export type SlotKind = 'snapshot' | 'idempotency' | 'partial'
 
 export interface Slot {
   kind: SlotKind
@@ -15,7 +14,7 @@ export interface Slot {
   body: Body
 }
 
-const columns = 'seq, version, pieces, body'
+const selection = 'SELECT seq, version, pieces, body FROM slots WHERE id BETWEEN ? AND ? ORDER BY id'
 
 export class Slots {
   readonly #schema: Schema
@@ -26,29 +25,26 @@ export class Slots {
 
   put({ kind, seq, version, pieces, body }: Slot): void {
     this.#schema.prepareWrite()
-    this.#schema.exec(PUT_SLOT, kind, seq, version, pieces, body)
+    this.#schema.exec(PUT_SLOT, slotId(kind, seq), version, pieces, body)
   }
 
   /** The one with the highest seq that is not above `seq`. */
   atOrBefore(kind: SlotKind, seq: number): Slot | null {
-    return this.#first(kind, `SELECT ${columns} FROM slots WHERE kind = ? AND seq <= ? ORDER BY seq DESC LIMIT 1`, seq)
+    return this.#read(`${selection} DESC LIMIT 1`, kind, 0, seq)[0] ?? null
   }
 
   /** The one with the lowest seq that is not below `seq`. */
   atOrAfter(kind: SlotKind, seq: number): Slot | null {
-    return this.#first(kind, `SELECT ${columns} FROM slots WHERE kind = ? AND seq >= ? ORDER BY seq LIMIT 1`, seq)
+    return this.#read(`${selection} LIMIT 1`, kind, seq, Infinity)[0] ?? null
   }
 
   between(kind: SlotKind, low: number, high: number): Slot[] {
-    if (!this.#schema.readable()) return []
-    const rows = this.#schema.exec(`SELECT ${columns} FROM slots WHERE kind = ? AND seq BETWEEN ? AND ? ORDER BY seq`, kind, low, high)
-    return rows.map((row) => toSlot(kind, row))
+    return this.#read(selection, kind, low, high)
   }
 
-  #first(kind: SlotKind, statement: string, seq: number): Slot | null {
-    if (!this.#schema.readable()) return null
-    const [row] = this.#schema.exec(statement, kind, seq)
-    return row ? toSlot(kind, row) : null
+  #read(statement: string, kind: SlotKind, low: number, high: number): Slot[] {
+    if (!this.#schema.readable()) return []
+    return this.#schema.exec(statement, ...slotRange(kind, low, high)).map((row) => toSlot(kind, row))
   }
 }
 

@@ -96,7 +96,11 @@ describe('cancel', () => {
     const driver = busySession()
     const { turnId = '' } = driver.state.active ?? {}
     driver.perform(driver.cancel(turnId))
-    expect(driver.perform(driver.cancel(turnId)).decision).toMatchObject({ ok: true, events: [], receipt: { seq: driver.state.head, turnId } })
+    expect(driver.perform(driver.cancel(turnId)).decision).toMatchObject({
+      ok: true,
+      events: [],
+      receipt: { seq: driver.state.head, turnId },
+    })
     for (const past of ['completed', 'failed', 'interrupted'] as const) {
       const command = { ...driver.cancel(turnId), past }
       expect(decide(driver.state, command, driver.now)).toMatchObject({ ok: false, error: { code: 'turn_finished' } })

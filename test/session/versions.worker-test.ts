@@ -2,6 +2,7 @@
 import { runDurableObjectAlarm } from 'cloudflare:test'
 import { describe, expect, it } from 'vitest'
 import type { Problem } from '../../src/protocol/errors.ts'
+import { slotId } from '../../src/storage/row-ids.ts'
 import { call } from '../edge/edge-client.ts'
 import { crash, grow, sqlIn, storedIn, stubOf } from './object-probe.ts'
 import { answerOf, newSession, runTurn, submit, whenIdle } from './session-client.ts'
@@ -15,7 +16,7 @@ const newer: [string, string][] = [
     "update slots set version = 99 where kind = 'snapshot' and seq = (select max(seq) from slots where kind = 'snapshot')",
   ],
   ['the idempotency window', "update slots set version = 99 where kind = 'idempotency'"],
-  ['the layout of the tables', "insert into slots (kind, seq, version, pieces, body) values ('layout', 0, 99, 1, '')"],
+  ['the layout of the tables', `insert into slots (id, version, pieces, body) values (${slotId('layout', 0)}, 99, 1, '')`],
 ]
 
 async function sessionWith(statement: string): Promise<string> {
