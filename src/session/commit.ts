@@ -32,6 +32,7 @@ export type CommitListener = (events: Event[], state: SessionState) => void
 export class Ledger {
   readonly #host: Host
   readonly #store: SessionStore
+  readonly #readStore: SessionStore
   readonly #alarm: WakeAlarm
   readonly #meter: TurnMeter
   readonly #listeners: CommitListener[] = []
@@ -41,9 +42,11 @@ export class Ledger {
   readonly #recentCommands: IdempotencyWindow
   #rowsSinceSnapshot: number
 
-  constructor(host: Host, store: SessionStore, alarm: WakeAlarm, meter: TurnMeter) {
+  /** `readStore` is told of every commit, so that what was just said needs no read. */
+  constructor(host: Host, store: SessionStore, readStore: SessionStore, alarm: WakeAlarm, meter: TurnMeter) {
     this.#host = host
     this.#store = store
+    this.#readStore = readStore
     this.#alarm = alarm
     this.#meter = meter
     const restored = restore(store)
@@ -95,6 +98,8 @@ export class Ledger {
     const window = remember(this.#idempotencyWindow(), commit)
     this.#meter.beginsWith(before, state)
     const rowsSinceSnapshot = this.#write(commit, state, window)
+    this.#store.remember(commit)
+    this.#readStore.remember(commit)
     this.#meter.endsWith(before, state)
     this.#state = state
     this.#window = window
@@ -130,7 +135,7 @@ export class Ledger {
     commit.events = commit.events.map((event) => {
       if (!isTerminal(event) || event.turnId !== turnId) return event
       const { rowsRead, rowsWritten } = this.#meter.cost().storage
-      return { ...event, usage: { ...event.usage, storage: { rowsRead, rowsWritten: rowsWritten + ownRows } } }
+      return { ...event, usage: { ...event.usage, storage: { rowsRead: rowsRead + ownRows, rowsWritten: rowsWritten + ownRows } } }
     })
   }
 }

@@ -183,7 +183,7 @@ export class Session {
     const host = this.#host
     const { agents, index } = this.#dependencies
     const meter = new TurnMeter(this.#store, this.#alarm)
-    const ledger = new Ledger(host, this.#store, this.#alarm, meter)
+    const ledger = new Ledger(host, this.#store, this.#readStore, this.#alarm, meter)
     const connections = new Connections(host, this.#readStore, {
       state: () => ledger.state,
       flushedPartial: () => runner.flushedPartial(),
@@ -254,6 +254,7 @@ export class Session {
 
   async #erase({ runner, connections, indexSync }: Awake): Promise<Outcome<null>> {
     this.#erasure.erase()
+    this.#readStore.log.forget()
     runner.stop()
     indexSync.stop()
     connections.closeAll(closeCodes.erased, 'The session was erased.')

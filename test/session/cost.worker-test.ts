@@ -9,7 +9,7 @@ import { restore } from '../../src/session/restore.ts'
 import { SessionStore } from '../../src/storage/session-store.ts'
 import { newSessionId } from '../edge/edge-client.ts'
 import { costOf } from '../session-index/index-fixture.ts'
-import { objectSql } from '../storage/object-sql.ts'
+import { objectSql } from '../../src/session/object-host.ts'
 import { grow, perform, RowMeter, stubOf } from './object-probe.ts'
 import { getSession, newSession, runTurn } from './session-client.ts'
 

@@ -1,11 +1,15 @@
+import { storageContract, type LendDatabase } from './contract.ts'
 import { NodeSql } from './node-sql.ts'
-import { storageContract } from './contract.ts'
+import { rowContract } from './row-contract.ts'
 
-storageContract('storage on node:sqlite', async (use) => {
+const lendMemory: LendDatabase = async (use) => {
   const sql = new NodeSql()
   try {
     use({ sql, transaction: (change) => sql.transaction(change) })
   } finally {
     sql.close()
   }
-})
+}
+
+storageContract('storage on node:sqlite', lendMemory)
+rowContract('rows on node:sqlite', lendMemory)
