@@ -49,6 +49,14 @@ const health = openRoute({
   run: async () => Response.json({ status: 'ok' }),
 })
 
+/** Whoever opens the printed address in a browser finds a page. */
+const root = openRoute({
+  path: '/',
+  summary: 'Where to begin',
+  answers: { 302: { description: 'The documentation.' } },
+  run: async () => new Response(null, { status: 302, headers: { location: '/docs' } }),
+})
+
 /** The document is made when first asked for: most isolates never are, and start the faster. */
 function openApi(allRoutes: () => Route[]): Route {
   return openRoute({
@@ -75,5 +83,5 @@ function docs(allRoutes: () => Route[]): Route {
 }
 
 export function serverRoutes(wiring: Wiring, allRoutes: () => Route[]): Route[] {
-  return [agents(wiring), models, health, openApi(allRoutes), docs(allRoutes)]
+  return [agents(wiring), models, root, health, openApi(allRoutes), docs(allRoutes)]
 }

@@ -133,6 +133,8 @@ describe('the API’s own documents', () => {
   })
 
   it('[SEC4] the page for people needs no script and no network, and has a row for every problem', async () => {
+    const root = await call('GET', '/', { credential: null })
+    expect([root.status, root.headers.get('location')]).toEqual([302, '/docs'])
     const response = await call('GET', '/docs', { credential: null })
     expect(response.headers.get('content-type')).toContain('text/html')
     const html = await response.text()
