@@ -1,20 +1,35 @@
 /** The API as an OpenAPI 3.1 document (https://spec.openapis.org/oas/v3.1.1), made from the table of routes and their schemas. */
-import { toJsonSchema, toJsonSchemaDefs } from '@valibot/to-json-schema'
+import { toJsonSchema, toJsonSchemaDefs, type ConversionConfig } from '@valibot/to-json-schema'
 import * as v from 'valibot'
 import { errorTable, ProblemSchema } from '../protocol/errors.ts'
 import { limits } from '../protocol/limits.ts'
 import { namedSchemas } from './answer-schemas.ts'
+import { accessNote, bodyNotes, fieldNotes, groupNotes, groupOf, parameterNotes } from './api-notes.ts'
 import type { IntegerMetadata } from './query.ts'
 import type { AnswerSpec, Route } from './route.ts'
 
 export type Json = string | number | boolean | null | undefined | Json[] | { [key: string]: Json }
-type JsonObject = { [key: string]: Json }
+export type JsonObject = { [key: string]: Json }
 
 const API_VERSION = '1'
 
 const refName = { overrideRef: ({ referenceId }: { referenceId: string }) => `#/components/schemas/${referenceId}` }
-/** Rules that JSON Schema cannot say (a size in bytes, say) are left out; the server holds them all the same. */
-const conversion = { target: 'draft-2020-12', errorMode: 'ignore', ...refName } as const
+/** What JSON Schema cannot say (a size in bytes, say), or says in a pattern, is told in the words of a refusal. */
+const rulesInWords: Pick<ConversionConfig, 'overrideAction'> = {
+  overrideAction({ valibotAction, jsonSchema }) {
+    if (!('message' in valibotAction) || typeof valibotAction.message !== 'string' || isIdPattern(jsonSchema.pattern)) return null
+    return { ...jsonSchema, description: sentences([jsonSchema.description, `It ${valibotAction.message}.`]) }
+  },
+}
+const conversion = { target: 'draft-2020-12', errorMode: 'ignore', ...refName, ...rulesInWords } as const
+
+function isIdPattern(pattern: string | undefined): boolean {
+  return pattern !== undefined && /^\^[a-z]{3}_/.test(pattern)
+}
+
+function sentences(texts: (string | undefined)[]): string {
+  return texts.filter((text) => text !== undefined).join(' ')
+}
 
 export interface OpenApiDocument extends JsonObject {
   paths: { [path: string]: JsonObject }
@@ -29,9 +44,10 @@ export function openApiDocument(routes: Route[]): OpenApiDocument {
   return {
     openapi: '3.1.1',
     info: { title: 'Dormouse', version: API_VERSION, description: 'A session server for AI agents.' },
+    tags: Object.entries(groupNotes).map(([name, description]) => ({ name, description })),
     paths,
     components: {
-      schemas: plain(toJsonSchemaDefs(namedSchemas, { ...conversion, typeMode: 'output' })),
+      schemas: describedAll(plain(toJsonSchemaDefs(namedSchemas, { ...conversion, typeMode: 'output' }))),
       securitySchemes: {
         bearer: { type: 'http', scheme: 'bearer', description: 'An API key (`dk_…`) or a session token (`dt_…`).' },
       },
@@ -41,15 +57,21 @@ export function openApiDocument(routes: Route[]): OpenApiDocument {
 }
 
 function operation(route: Route): JsonObject {
-  const { verb, summary, body, query } = route
+  const { method, path, verb, summary, body, query } = route
   return {
+    tags: [groupOf(method, path)],
     summary,
+    description: accessNote(verb),
     operationId: operationId(route),
-    ...(verb === null ? { security: [] } : { description: `Needs the verb \`${verb}\`.` }),
+    ...(verb === null && { security: [] }),
     parameters: [...pathParameters(route.path), ...queryParameters(query), ...headerParameters(route)],
-    ...(body !== null && { requestBody: { required: !v.is(body, {}), content: { 'application/json': { schema: inputSchema(body) } } } }),
+    ...(body !== null && { requestBody: requestBody(body) }),
     responses: responses(route),
   }
+}
+
+function requestBody(body: v.GenericSchema): JsonObject {
+  return { required: !v.is(body, {}), content: { 'application/json': { schema: described(inputSchema(body), bodyNotes) } } }
 }
 
 function operationId({ method, path }: Route): string {
@@ -67,15 +89,20 @@ const idPrefixes: Record<string, string> = { id: 'ses', turnId: 'trn', keyId: 'k
 function pathParameters(path: string): JsonObject[] {
   return [...path.matchAll(/:(\w+)/g)].map(([, name = '']) => {
     const schema = { type: 'string', pattern: `^${idPrefixes[name]}_[0-9A-HJKMNP-TV-Z]{26}$` }
-    return { name, in: 'path', required: true, schema }
+    return { name, in: 'path', required: true, ...parameterNote(name), schema }
   })
 }
 
 function queryParameters(query: v.GenericSchema | null): JsonObject[] {
   if (query === null || !('entries' in query)) return []
   return Object.entries(query.entries as Record<string, v.GenericSchema>).map(([name, schema]) => {
-    return { name, in: 'query', required: !v.is(schema, undefined), schema: parameterSchema(schema) }
+    return { name, in: 'query', required: !v.is(schema, undefined), ...parameterNote(name), schema: parameterSchema(schema) }
   })
+}
+
+function parameterNote(name: string): { description?: string } {
+  const description = new Map(Object.entries(parameterNotes)).get(name)
+  return description === undefined ? {} : { description }
 }
 
 /** Integers travel as text; `integer` in query.ts leaves a note that they are meant as integers. */
@@ -146,13 +173,39 @@ function response({ description, schema, mediaType }: AnswerSpec, headers: JsonO
   return { description, headers, ...(content && { content }) }
 }
 
-function inputSchema(schema: v.GenericSchema): JsonObject {
+export function inputSchema(schema: v.GenericSchema): JsonObject {
   return plain(toJsonSchema(schema, { ...conversion, typeMode: 'input' }))
 }
 
-function outputSchema(schema: v.GenericSchema): JsonObject {
+export function outputSchema(schema: v.GenericSchema): JsonObject {
   const { $defs: _, ...converted } = plain(toJsonSchema(schema, { ...conversion, typeMode: 'output', definitions: namedSchemas }))
   return converted
+}
+
+/** Schemas by name, with what api-notes.ts says of their fields. */
+export function describedAll(schemas: JsonObject): JsonObject {
+  const notes = new Map<string, Record<string, string>>(Object.entries(fieldNotes))
+  return Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, described(schema, notes.get(name) ?? {})]))
+}
+
+/** Of a union, every alternative is described. */
+function described(schema: Json, notes: Record<string, string>): JsonObject {
+  const { properties, oneOf, ...rest } = asObject(schema)
+  const fields = Object.entries(asObject(properties)).map(([name, field]): [string, Json] => [name, withNote(asObject(field), notes[name])])
+  return {
+    ...rest,
+    ...(Array.isArray(oneOf) && { oneOf: oneOf.map((alternative) => described(alternative, notes)) }),
+    ...(properties !== undefined && { properties: Object.fromEntries(fields) }),
+  }
+}
+
+function withNote(field: JsonObject, note: string | undefined): JsonObject {
+  const rule = typeof field['description'] === 'string' ? field['description'] : undefined
+  return note === undefined ? field : { ...field, description: sentences([note, rule]) }
+}
+
+export function asObject(value: Json): JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : {}
 }
 
 /** The library's types are wider than JSON; what it makes is JSON. */

@@ -22,7 +22,8 @@ export class IndexSync {
   /** The version that the index is known to have. */
   #version = 0
   #timer: (() => void) | null = null
-  #writing: Promise<void> | null = null
+  /** The writes so far, one after the other. */
+  #writing: Promise<void> = Promise.resolve()
   #failures = 0
   retryAt: number | null = null
 
@@ -42,11 +43,9 @@ export class IndexSync {
     })
   }
 
-  /** Tells the index now, if it may not know. Never rejects. */
+  /** Tells the index what is so now, if it may not know. Never rejects. */
   flush(): Promise<void> {
-    this.#writing ??= this.#write().finally(() => {
-      this.#writing = null
-    })
+    this.#writing = this.#writing.then(() => this.#write())
     return this.#writing
   }
 
