@@ -17,8 +17,9 @@ const refName = { overrideRef: ({ referenceId }: { referenceId: string }) => `#/
 /** What JSON Schema cannot say (a size in bytes, say), or says in a pattern, is told in the words of a refusal. */
 const rulesInWords: Pick<ConversionConfig, 'overrideAction'> = {
   overrideAction({ valibotAction, jsonSchema }) {
-    if (!('message' in valibotAction) || typeof valibotAction.message !== 'string' || isIdPattern(jsonSchema.pattern)) return null
-    return { ...jsonSchema, description: sentences([jsonSchema.description, `It ${valibotAction.message}.`]) }
+    const { type, message } = valibotAction as { type: string; message?: unknown }
+    if (!['check', 'regex'].includes(type) || typeof message !== 'string' || isIdPattern(jsonSchema.pattern)) return null
+    return { ...jsonSchema, description: sentences([jsonSchema.description, `It ${message}.`]) }
   },
 }
 const conversion = { target: 'draft-2020-12', errorMode: 'ignore', ...refName, ...rulesInWords } as const

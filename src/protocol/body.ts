@@ -3,33 +3,38 @@ import * as v from 'valibot'
 import { KeyScopeSchema, TenantSchema, TokenAccessSchema } from './access.ts'
 import { InputSchema } from './message.ts'
 import { limits } from './limits.ts'
+import { notArray } from './not-array.ts'
 import { AgentNameSchema, InstructionsSchema, MetadataSchema, ModelNameSchema, SettingsSchema, TagsSchema, TitleSchema } from './session.ts'
 import { WhenBusySchema } from './turn.ts'
 
 const NameSchema = v.pipe(v.string(), v.minLength(1), v.maxLength(limits.nameCharacters))
 
-export const CreateSessionSchema = v.strictObject({
-  title: v.optional(TitleSchema),
-  agent: v.optional(AgentNameSchema),
-  model: v.optional(ModelNameSchema),
-  instructions: v.optional(InstructionsSchema),
-  metadata: v.optional(MetadataSchema),
-  tags: v.optional(TagsSchema),
-  settings: v.optional(SettingsSchema),
-})
+export const CreateSessionSchema = notArray(
+  v.strictObject({
+    title: v.optional(TitleSchema),
+    agent: v.optional(AgentNameSchema),
+    model: v.optional(ModelNameSchema),
+    instructions: v.optional(InstructionsSchema),
+    metadata: v.optional(MetadataSchema),
+    tags: v.optional(TagsSchema),
+    settings: v.optional(SettingsSchema),
+  }),
+)
 export type CreateSession = v.InferOutput<typeof CreateSessionSchema>
 
 /** What is left out stays; `null` clears; `metadata`, `tags` and `settings` are replaced whole. */
-export const UpdateSessionSchema = v.strictObject({
-  title: v.optional(v.nullable(TitleSchema)),
-  agent: v.optional(AgentNameSchema),
-  model: v.optional(v.nullable(ModelNameSchema)),
-  instructions: v.optional(v.nullable(InstructionsSchema)),
-  metadata: v.optional(MetadataSchema),
-  tags: v.optional(TagsSchema),
-  archived: v.optional(v.boolean()),
-  settings: v.optional(SettingsSchema),
-})
+export const UpdateSessionSchema = notArray(
+  v.strictObject({
+    title: v.optional(v.nullable(TitleSchema)),
+    agent: v.optional(AgentNameSchema),
+    model: v.optional(v.nullable(ModelNameSchema)),
+    instructions: v.optional(v.nullable(InstructionsSchema)),
+    metadata: v.optional(MetadataSchema),
+    tags: v.optional(TagsSchema),
+    archived: v.optional(v.boolean()),
+    settings: v.optional(SettingsSchema),
+  }),
+)
 export type UpdateSession = v.InferOutput<typeof UpdateSessionSchema>
 
 /** Fields of an update that need more than write access (verb `configure`). */
@@ -59,7 +64,7 @@ export const CreateTokenSchema = v.strictObject({
 })
 export type CreateToken = v.InferOutput<typeof CreateTokenSchema>
 
-export const EmptySchema = v.strictObject({})
+export const EmptySchema = notArray(v.strictObject({}))
 
 /** A page of anything. `next` is what to pass on for the next page, null at the end. */
 export interface Page<T, C = number> {

@@ -3,13 +3,14 @@ import { jsonBytes, limits } from './limits.ts'
 import { ApprovalIdSchema, CompactionIdSchema, SeqSchema, SessionIdSchema, TimeSchema, TurnIdSchema } from './ids.ts'
 import { BySchema } from './access.ts'
 import { TokenUsageSchema } from './message.ts'
+import { notArray } from './not-array.ts'
 import { TurnSchema } from './turn.ts'
 
 function maxBytes<T>(bytes: number) {
   return v.check<T, string>((value) => jsonBytes(value) <= bytes, `must be ${bytes / 1024} KiB of JSON at most`)
 }
 
-const positiveInteger = v.pipe(v.number(), v.safeInteger(), v.minValue(1))
+const positiveInteger = v.pipe(v.number(), v.safeInteger('must be a whole number'), v.minValue(1, 'must be 1 at least'))
 
 export const TitleSchema = v.pipe(v.string(), v.maxLength(limits.titleCharacters, `must be ${limits.titleCharacters} characters at most`))
 export const TagSchema = v.pipe(v.string(), v.minLength(1), v.maxLength(limits.tagCharacters))
@@ -19,31 +20,33 @@ export const TagsSchema = v.pipe(
   v.check((tags) => new Set(tags).size === tags.length, 'must not repeat a tag'),
 )
 export const InstructionsSchema = v.pipe(v.string(), maxBytes(limits.instructionsBytes))
-export const MetadataSchema = v.pipe(v.record(v.string(), v.unknown()), maxBytes(limits.metadataBytes))
+export const MetadataSchema = v.pipe(notArray(v.record(v.string(), v.unknown())), maxBytes(limits.metadataBytes))
 export const AgentNameSchema = v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9_-]{0,63}$/, 'must be 1 to 64 characters of a-z, 0-9, _ and -'))
 export const ModelNameSchema = v.pipe(v.string(), v.minLength(1), v.maxLength(limits.nameCharacters))
 
 /** Settings of one session; what is left out follows its agent's definition. */
 export const SettingsSchema = v.pipe(
-  v.strictObject({
-    compaction: v.optional(
-      v.strictObject({
-        auto: v.optional(v.boolean()),
-        reserveTokens: v.optional(positiveInteger),
-        keepRecentTokens: v.optional(positiveInteger),
-      }),
-    ),
-    policies: v.optional(
-      v.array(v.strictObject({ tool: v.pipe(v.string(), v.minLength(1)), action: v.picklist(['allow', 'ask', 'deny']) })),
-    ),
-    /** Tools that run without asking in this session. */
-    allow: v.optional(v.array(v.string())),
-    approvalExpiresInSeconds: v.optional(positiveInteger),
-    budgets: v.optional(
-      v.strictObject({ steps: v.optional(positiveInteger), tokens: v.optional(positiveInteger), seconds: v.optional(positiveInteger) }),
-    ),
-    retentionDays: v.optional(positiveInteger),
-  }),
+  notArray(
+    v.strictObject({
+      compaction: v.optional(
+        v.strictObject({
+          auto: v.optional(v.boolean()),
+          reserveTokens: v.optional(positiveInteger),
+          keepRecentTokens: v.optional(positiveInteger),
+        }),
+      ),
+      policies: v.optional(
+        v.array(v.strictObject({ tool: v.pipe(v.string(), v.minLength(1)), action: v.picklist(['allow', 'ask', 'deny']) })),
+      ),
+      /** Tools that run without asking in this session. */
+      allow: v.optional(v.array(v.string())),
+      approvalExpiresInSeconds: v.optional(positiveInteger),
+      budgets: v.optional(
+        v.strictObject({ steps: v.optional(positiveInteger), tokens: v.optional(positiveInteger), seconds: v.optional(positiveInteger) }),
+      ),
+      retentionDays: v.optional(positiveInteger),
+    }),
+  ),
   maxBytes(limits.settingsBytes),
 )
 export type Settings = v.InferOutput<typeof SettingsSchema>

@@ -1,7 +1,7 @@
 /** The one way in for a client's JSON: bounded nesting, well-formed text, and issues that name their field. */
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { SubmitTurnSchema } from '../../src/protocol/body.ts'
+import { CreateSessionSchema, SubmitTurnSchema } from '../../src/protocol/body.ts'
 import { parseJson, parseWith } from '../../src/protocol/json.ts'
 import { limits } from '../../src/protocol/limits.ts'
 
@@ -115,5 +115,20 @@ describe('parseWith', () => {
         { ...file, ...value },
       ].map((it) => accepted([it])),
     ).toEqual([true, true])
+  })
+
+  test.each([
+    [SubmitTurnSchema, {}, 'input: is required'],
+    [SubmitTurnSchema, { input: '' }, 'input: must not be empty'],
+    [SubmitTurnSchema, { input: 5 }, 'input: must be a string, not 5'],
+    [SubmitTurnSchema, { input: 'Hi', extra: 1 }, 'extra: is not a field of this request'],
+    [SubmitTurnSchema, { input: [{ type: 'tool-result' }] }, 'input.0.type: must be text or file, not tool-result'],
+    [SubmitTurnSchema, { input: [{ type: 'text' }] }, 'input.0.text: is required'],
+    [CreateSessionSchema, [], 'must be an object, not an array'],
+    [CreateSessionSchema, { metadata: [] }, 'metadata: must be an object, not an array'],
+    [CreateSessionSchema, { settings: { budgets: { steps: 0.5 } } }, 'settings.budgets.steps: must be a whole number'],
+    [CreateSessionSchema, { title: { a: 'x'.repeat(500) } }, 'title: must be a string, not an object'],
+  ])('[SEC5] a wrong value is told in words of the request: %#', (schema, value, message) => {
+    expect(parseWith<typeof schema>(schema, value)).toMatchObject({ ok: false, error: { message } })
   })
 })

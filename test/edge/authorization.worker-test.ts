@@ -44,6 +44,7 @@ const allowedFrom: Record<string, string[]> = {
   'POST /v1/keys': ['admin', 'operator'],
   'GET /v1/keys': ['admin', 'operator'],
   'DELETE /v1/keys/:keyId': ['admin', 'operator'],
+  'GET /': ['nobody'],
   'GET /healthz': ['nobody'],
   'GET /openapi.json': ['nobody'],
   'GET /docs': ['nobody'],
