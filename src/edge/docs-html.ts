@@ -1,4 +1,5 @@
-/** Pieces of the page for people. Every text that goes into HTML passes `escape` or `prose`; nothing here has a style or a script of its own. */
+/** Pieces of the page for people. Every text that goes into HTML passes `escape` or `prose`; nothing has a style or script of its own. */
+import { errorTable } from '../protocol/errors.ts'
 
 /** Text, safe in an element and in a quoted attribute. */
 export function escape(text: string): string {
@@ -9,12 +10,16 @@ export function code(text: string): string {
   return `<code>${escape(text)}</code>`
 }
 
-/** Text as the API's document writes it: what stands in backticks is code. */
+/** Text as the API's document writes it: what stands in backticks is code, and an error's code leads to its row. */
 export function prose(text: string): string {
   return text
     .split('`')
-    .map((piece, place) => (place % 2 === 1 ? code(piece) : escape(piece)))
+    .map((piece, place) => (place % 2 === 1 ? inlineCode(piece) : escape(piece)))
     .join('')
+}
+
+function inlineCode(text: string): string {
+  return text in errorTable ? `<a href="#${text}">${code(text)}</a>` : code(text)
 }
 
 export function paragraph(text: string): string {
@@ -27,11 +32,12 @@ export interface Row {
   cells: string[]
 }
 
-/** The first cell of a row names it, for those who hear the table. */
+/** The first cell of a row names it, for those who hear the table; the first column's name tells the style sheet how wide it is. */
 export function table(caption: string, columns: string[], rows: Row[]): string {
   if (rows.length === 0) return ''
   const head = columns.map((column) => `<th scope="col">${escape(column)}</th>`).join('')
-  return `<table><caption>${prose(caption)}</caption><thead><tr>${head}</tr></thead><tbody>${rows.map(tableRow).join('')}</tbody></table>`
+  const [kind = ''] = columns
+  return `<table class="${escape(kind.toLowerCase())}"><caption>${prose(caption)}</caption><thead><tr>${head}</tr></thead><tbody>${rows.map(tableRow).join('')}</tbody></table>`
 }
 
 function tableRow({ id, cells }: Row): string {

@@ -4,18 +4,20 @@
  */
 import { BySchema } from '../protocol/access.ts'
 import { ErrorSchema } from '../protocol/errors.ts'
+import { ProfileSchema } from '../protocol/event.ts'
 import { InputPartSchema, PartSchema, TokenUsageSchema } from '../protocol/message.ts'
 import { SettingsSchema } from '../protocol/session.ts'
 import { TurnUsageSchema } from '../protocol/turn.ts'
 import { KeySchema } from './answer-schemas.ts'
 import { code, escape, paragraph, prose, section, table, type Row } from './docs-html.ts'
-import { asObject, describedAll, outputSchema, type Json, type JsonObject } from './openapi.ts'
+import { asObject, asText, describedAll, outputSchema, sentences, typeOf, type Json, type JsonObject } from './openapi.ts'
 
 /** The document spells these out wherever they occur; the page has a section for each and links to it. */
 const spelledOut = {
   Part: PartSchema,
   InputPart: InputPartSchema,
   Settings: SettingsSchema,
+  Profile: ProfileSchema,
   By: BySchema,
   Error: ErrorSchema,
   TokenUsage: TokenUsageSchema,
@@ -27,8 +29,8 @@ const plainSchemas = Object.fromEntries(Object.entries(spelledOut).map(([name, s
 const namesBySchema = new Map(Object.entries(plainSchemas).map(([name, schema]) => [identity(schema), name]))
 
 /** Schemas that say the same are the same, whatever is told about the field that has them. */
-function identity({ description: _, default: __, ...schema }: JsonObject): string {
-  return JSON.stringify(schema)
+function identity(schema: JsonObject): string {
+  return JSON.stringify(Object.entries(schema).filter(([name]) => name !== 'description' && name !== 'default'))
 }
 
 function nameOf(schema: JsonObject): string | null {
@@ -45,10 +47,6 @@ export function asArray(value: Json): Json[] {
   return Array.isArray(value) ? value : []
 }
 
-export function asText(value: Json): string {
-  return typeof value === 'string' ? value : ''
-}
-
 function alternativesOf(schema: JsonObject): JsonObject[] {
   return [...asArray(schema['anyOf']), ...asArray(schema['oneOf'])].map(asObject)
 }
@@ -57,15 +55,15 @@ function alternativesOf(schema: JsonObject): JsonObject[] {
 export function typeWords(schema: JsonObject): string {
   const name = nameOf(schema)
   const words = name === null ? unnamedWords(schema) : linkTo(name)
-  return 'default' in schema ? `${words}, default ${code(String(schema['default']))}` : words
+  return 'default' in schema ? `${words}, default ${code(wordOf(schema['default']))}` : words
 }
 
 function unnamedWords(schema: JsonObject): string {
   const alternatives = alternativesOf(schema)
   if (alternatives.length > 0) return alternatives.map(typeWords).join(' or ')
-  if ('const' in schema) return code(String(schema['const']))
+  if ('const' in schema) return code(wordOf(schema['const']))
   const choices = asArray(schema['enum'])
-  if (choices.length > 0) return `one of ${choices.map((choice) => code(String(choice))).join(', ')}`
+  if (choices.length > 0) return `one of ${choices.map((choice) => code(wordOf(choice))).join(', ')}`
   switch (schema['type']) {
     case 'string':
       return stringWords(schema)
@@ -75,7 +73,7 @@ function unnamedWords(schema: JsonObject): string {
     case 'boolean':
       return 'true or false'
     case 'array':
-      return `list of ${typeWords(asObject(schema['items']))}${upTo(schema['maxItems'])}`
+      return `list${parenthesised(upTo(schema['maxItems']))} of ${typeWords(asObject(schema['items']))}`
     case 'object':
       return 'object'
     case 'null':
@@ -83,6 +81,10 @@ function unnamedWords(schema: JsonObject): string {
     default:
       return 'any JSON'
   }
+}
+
+function wordOf(value: Json): string {
+  return typeof value === 'string' ? value : JSON.stringify(value)
 }
 
 function stringWords({ pattern, minLength, maxLength, contentEncoding, format }: JsonObject): string {
@@ -97,11 +99,15 @@ function stringWords({ pattern, minLength, maxLength, contentEncoding, format }:
 function numberWords({ type, minimum, maximum }: JsonObject): string {
   const hasMaximum = typeof maximum === 'number' && maximum < Number.MAX_SAFE_INTEGER
   if (typeof minimum !== 'number') return asText(type)
-  return hasMaximum ? `${asText(type)} ${number(minimum)}–${number(maximum)}` : `${asText(type)}, ${number(minimum)} or more`
+  return hasMaximum ? `${asText(type)} ${number(minimum)}–${number(maximum)}` : `${asText(type)} ≥ ${number(minimum)}`
 }
 
 function upTo(bound: Json, unit = ''): string {
   return typeof bound === 'number' ? ` up to ${number(bound)} ${unit}`.trimEnd() : ''
+}
+
+function parenthesised(words: string): string {
+  return words === '' ? '' : ` (${words.trim()})`
 }
 
 function number(value: number): string {
@@ -127,33 +133,35 @@ function objectShape(schema: JsonObject): string {
   const fields = Object.entries(asObject(schema['properties'])).map(([name, field]) => {
     return `${escape(name)}${required.includes(name) ? '' : '?'}: ${shape(asObject(field))}`
   })
-  return fields.length === 0 ? '{ }' : `{ ${fields.join(', ')} }`
+  return fields.length === 0 ? 'object' : `{ ${fields.join(', ')} }`
 }
 
-/** Fields of an object, and of the objects inside it by their path: `context.tokens`, `policies[].tool`. */
-export function fieldTable(caption: string, schema: JsonObject): string {
-  return table(caption, ['Field', 'Meaning'], fieldRows(schema, ''))
+/** Fields of an object, and of those inside it by their path: `context.tokens`, `policies[].tool`. A body tells what it must have. */
+export function fieldTable(caption: string, schema: JsonObject, isBody = false): string {
+  return table(caption, ['Field', 'Meaning'], fieldRows(schema, '', isBody ? 'required' : ''))
 }
 
-function fieldRows(schema: JsonObject, path: string): Row[] {
+function fieldRows(schema: JsonObject, path: string, always: string): Row[] {
   const required = asArray(schema['required'])
   return Object.entries(asObject(schema['properties'])).flatMap(([name, value]) => {
     const field = asObject(value)
-    const row = { cells: [nameCell(path + name, required.includes(name) ? 'required' : 'optional'), meaning(field)] }
-    return [row, ...innerRows(field, path + name)]
+    const row = { cells: [nameCell(path + name, required.includes(name) ? always : 'optional'), meaning(field)] }
+    return [row, ...innerRows(field, path + name, always)]
   })
 }
 
 /** Of a field that has no section of its own to link to. */
-function innerRows(field: JsonObject, path: string): Row[] {
+function innerRows(field: JsonObject, path: string, always: string): Row[] {
   if (nameOf(field) !== null) return []
-  if (field['type'] === 'array') return innerRows(asObject(field['items']), `${path}[]`)
-  if (field['type'] === 'object') return fieldRows(field, `${path}.`)
-  return alternativesOf(field).flatMap((alternative) => innerRows(alternative, path))
+  if (field['type'] === 'array') return innerRows(asObject(field['items']), `${path}[]`, always)
+  if (field['type'] === 'object') return fieldRows(field, `${path}.`, always)
+  return alternativesOf(field).flatMap((alternative) => innerRows(alternative, path, always))
 }
 
 export function nameCell(name: string, remark: string): string {
-  return `${code(name)} <small class="${escape(remark)}">${escape(remark)}</small>`
+  if (remark === '') return code(name)
+  const mark = remark.endsWith('required') ? ' class="required"' : ''
+  return `${code(name)} <small${mark}>${escape(remark)}</small>`
 }
 
 /** What a field is and what it is for. */
@@ -164,29 +172,55 @@ export function meaning(field: JsonObject, description = descriptionOf(field)): 
 
 /** Of a field that may be null, the rules stand at what else it may be. */
 function descriptionOf(schema: JsonObject): string {
-  const texts = [asText(schema['description']), ...alternativesOf(schema).map((alternative) => asText(alternative['description']))]
-  return texts.filter((text) => text !== '').join(' ')
+  return sentences([schema, ...alternativesOf(schema)].map(({ description }) => asText(description)))
 }
 
-/** Every named schema, by name: what the document names first. */
+/** Every schema with a section, by name: what the document names first. */
 export function allSchemas(components: JsonObject): JsonObject {
-  return { ...components, ...describedAll(plainSchemas), ...components }
+  return { ...components, ...describedAll(plainSchemas) }
 }
 
-/** `introductions`: a sentence for each schema; `variants`: one for each alternative of a union, by its type. */
-export function schemaSection(name: string, schema: JsonObject, introduction: string, variants: Record<string, string>): string {
+export function schemaSection(name: string, schema: JsonObject): string {
+  const content = alternativesOf(schema).length === 0 ? fieldTable(`Fields of ${name}`, schema) : unionTables(name, schema)
+  return section(3, `schema-${name}`, escape(name), paragraph(asText(schema['description'])) + content)
+}
+
+/** What all alternatives have in common stands once, before them. */
+function unionTables(name: string, schema: JsonObject): string {
   const alternatives = alternativesOf(schema)
-  const content =
-    alternatives.length === 0
-      ? fieldTable(`Fields of ${name}`, schema)
-      : alternatives.map((alternative) => variant(name, alternative, variants)).join('')
-  return section(3, `schema-${name}`, escape(name), paragraph(introduction) + content)
+  const [first = {}] = alternatives
+  const isCommon = (field: string) => alternatives.every((each) => fieldOf(each, field) === fieldOf(first, field))
+  const common = Object.keys(asObject(first['properties'])).filter((field) => field !== 'type' && isCommon(field))
+  const shared = fieldTable(
+    `In every ${name}, besides \`type\``,
+    withFields(first, (field) => common.includes(field)),
+  )
+  return (
+    shared +
+    alternatives
+      .map((each) =>
+        variantSection(
+          name,
+          withFields(each, (field) => !common.includes(field)),
+        ),
+      )
+      .join('')
+  )
 }
 
-function variant(name: string, schema: JsonObject, notes: Record<string, string>): string {
-  const { type: typeField, ...properties } = asObject(schema['properties'])
-  const type = asText(asObject(typeField)['const'])
-  const words = [notes[type] ?? '', asText(schema['description'])].filter((text) => text !== '').join(' ')
-  const fields = fieldTable(`Fields of ${name} \`${type}\`, besides \`type\``, { ...schema, properties })
-  return section(4, `${name.toLowerCase()}-${type}`, code(type), (words === '' ? '' : paragraph(words)) + fields)
+function fieldOf(schema: JsonObject, field: string): string | undefined {
+  return JSON.stringify(asObject(schema['properties'])[field])
+}
+
+function withFields(schema: JsonObject, isWanted: (field: string) => boolean): JsonObject {
+  return { ...schema, properties: Object.fromEntries(Object.entries(asObject(schema['properties'])).filter(([field]) => isWanted(field))) }
+}
+
+function variantSection(name: string, schema: JsonObject): string {
+  const type = typeOf(schema)
+  const fields = fieldTable(
+    `Fields of \`${type}\``,
+    withFields(schema, (field) => field !== 'type'),
+  )
+  return section(4, `${name.toLowerCase()}-${type}`, code(type), paragraph(asText(schema['description'])) + fields)
 }

@@ -4,7 +4,8 @@ import * as v from 'valibot'
 import { errorTable, ProblemSchema } from '../protocol/errors.ts'
 import { limits } from '../protocol/limits.ts'
 import { namedSchemas } from './answer-schemas.ts'
-import { accessNote, bodyNotes, fieldNotes, groupNotes, groupOf, parameterNotes } from './api-notes.ts'
+import { accessNote, bodyNotes, groupNotes, groupOf, parameterNotes } from './api-notes.ts'
+import { fieldNotes, schemaNotes, variantNotes } from './field-notes.ts'
 import type { IntegerMetadata } from './query.ts'
 import type { AnswerSpec, Route } from './route.ts'
 
@@ -28,8 +29,8 @@ function isIdPattern(pattern: string | undefined): boolean {
   return pattern !== undefined && /^\^[a-z]{3}_/.test(pattern)
 }
 
-function sentences(texts: (string | undefined)[]): string {
-  return texts.filter((text) => text !== undefined).join(' ')
+export function sentences(texts: (string | undefined)[]): string {
+  return texts.filter((text) => text).join(' ')
 }
 
 export interface OpenApiDocument extends JsonObject {
@@ -183,26 +184,39 @@ export function outputSchema(schema: v.GenericSchema): JsonObject {
   return converted
 }
 
-/** Schemas by name, with what api-notes.ts says of their fields. */
+/** Schemas by name, with what field-notes.ts says of them, of their fields and of their alternatives. */
 export function describedAll(schemas: JsonObject): JsonObject {
-  const notes = new Map<string, Record<string, string>>(Object.entries(fieldNotes))
-  return Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, described(schema, notes.get(name) ?? {})]))
+  const fields = new Map<string, Record<string, string>>(Object.entries(fieldNotes))
+  const notes = new Map(Object.entries(schemaNotes))
+  const all = Object.entries(schemas).map(([name, schema]): [string, Json] => {
+    return [name, withNote(described(schema, fields.get(name) ?? {}, variantNotes[name]), notes.get(name))]
+  })
+  return Object.fromEntries(all)
 }
 
-/** Of a union, every alternative is described. */
-function described(schema: Json, notes: Record<string, string>): JsonObject {
+/** Of a union, every alternative is described, with what it is. */
+function described(schema: Json, notes: Record<string, string>, variants: Record<string, string> = {}): JsonObject {
   const { properties, oneOf, ...rest } = asObject(schema)
   const fields = Object.entries(asObject(properties)).map(([name, field]): [string, Json] => [name, withNote(asObject(field), notes[name])])
+  const alternatives = Array.isArray(oneOf) ? oneOf.map((each) => withNote(described(each, notes), variants[typeOf(each)])) : []
   return {
     ...rest,
-    ...(Array.isArray(oneOf) && { oneOf: oneOf.map((alternative) => described(alternative, notes)) }),
+    ...(oneOf !== undefined && { oneOf: alternatives }),
     ...(properties !== undefined && { properties: Object.fromEntries(fields) }),
   }
 }
 
+/** Which alternative of a union a schema is. */
+export function typeOf(schema: Json): string {
+  return asText(asObject(asObject(asObject(schema)['properties'])['type'])['const'])
+}
+
 function withNote(field: JsonObject, note: string | undefined): JsonObject {
-  const rule = typeof field['description'] === 'string' ? field['description'] : undefined
-  return note === undefined ? field : { ...field, description: sentences([note, rule]) }
+  return note === undefined ? field : { ...field, description: sentences([note, asText(field['description'])]) }
+}
+
+export function asText(value: Json): string {
+  return typeof value === 'string' ? value : ''
 }
 
 export function asObject(value: Json): JsonObject {

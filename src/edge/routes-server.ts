@@ -57,16 +57,27 @@ const root = openRoute({
   run: async () => new Response(null, { status: 302, headers: { location: '/docs' } }),
 })
 
-/** The document is made when first asked for: most isolates never are, and start the faster. */
+/** Made when first asked for, since most isolates never are, and then kept as text: it is the same until the next deploy. */
+function kept(make: () => Promise<Response>): () => Promise<Response> {
+  let made: { text: string; headers: [string, string][] } | null = null
+  return async () => {
+    if (made === null) {
+      const response = await make()
+      made = { text: await response.text(), headers: [...response.headers] }
+    }
+    return new Response(made.text, { headers: made.headers })
+  }
+}
+
 function openApi(allRoutes: () => Route[]): Route {
   return openRoute({
     path: '/openapi.json',
     summary: 'This API as an OpenAPI document',
     answers: { 200: { description: 'OpenAPI 3.1.' } },
-    async run() {
+    run: kept(async () => {
       const { openApiDocument } = await import('./openapi.ts')
       return Response.json(openApiDocument(allRoutes()))
-    },
+    }),
   })
 }
 
@@ -75,10 +86,10 @@ function docs(allRoutes: () => Route[]): Route {
     path: '/docs',
     summary: 'This API as a page for people',
     answers: { 200: { description: 'A page that needs no script and no network.', mediaType: 'text/html' } },
-    async run() {
+    run: kept(async () => {
       const [{ openApiDocument }, { docsPage }] = await Promise.all([import('./openapi.ts'), import('./docs-page.ts')])
       return docsPage(openApiDocument(allRoutes()))
-    },
+    }),
   })
 }
 

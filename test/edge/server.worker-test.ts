@@ -2,7 +2,11 @@ import { env } from 'cloudflare:workers'
 import { describe, expect, it, vi } from 'vitest'
 import { createApp } from '../../src/edge/app.ts'
 import { routesOf } from '../../src/edge/route-table.ts'
+import { docsPage } from '../../src/edge/docs-page.ts'
+import { verbLevels, type Level } from '../../src/protocol/access.ts'
 import { errorTable } from '../../src/protocol/errors.ts'
+import { EventSchema } from '../../src/protocol/event.ts'
+import { ClientFrameSchema, closeCodes } from '../../src/protocol/frame.ts'
 import { call, callJson, createSession, requestOf, tokenOf, type ProblemJson } from './edge-client.ts'
 
 type Json = Record<string, unknown>
@@ -102,6 +106,25 @@ describe('other origins', () => {
   })
 })
 
+/** What a caller reads of each level; on purpose not taken from the program. */
+const accessWords: Record<Level, string> = {
+  read: 'Needs read access: any token of this session, or any API key.',
+  write: 'Needs write access: a token of this session that may',
+  approve: 'Needs approve access',
+  member: 'Needs an API key; session tokens are refused.',
+  admin: 'Needs an API key of scope `admin` or `operator`.',
+  operator: 'Needs an API key of scope `operator`.',
+}
+
+async function readDocs(): Promise<{ headers: Headers; html: string }> {
+  const response = await call('GET', '/docs', { credential: null })
+  return { headers: response.headers, html: await response.text() }
+}
+
+function sectionOf(html: string, id: string): string {
+  return new RegExp(`<section id="${id}">([^]*?)</section>`).exec(html)?.[1] ?? ''
+}
+
 describe('the API’s own documents', () => {
   it('[SEC2] the OpenAPI document names every route, its security, its parameters and its problems', async () => {
     const { response, json } = await callJson<{ openapi: string; paths: Record<string, Record<string, Json>>; components: Json }>(
@@ -132,15 +155,94 @@ describe('the API’s own documents', () => {
     expect(refs.size).toBeGreaterThan(4)
   })
 
-  it('[SEC4] the page for people needs no script and no network, and has a row for every problem', async () => {
+  it('[SEC2] the OpenAPI document says of every call who may make it, and of every parameter and field what it means', async () => {
+    const { json } = await callJson<{ tags: Json[]; paths: Record<string, Record<string, Json>>; components: Json }>(
+      'GET',
+      '/openapi.json',
+      {
+        credential: null,
+      },
+    )
+    const groups = json.tags.map(({ name }) => name)
+    for (const { method, path, verb } of routesOf(wiring)) {
+      const operation = json.paths[path.replace(/:(\w+)/g, '{$1}')]?.[method] ?? {}
+      expect(operation['description'], path).toContain(verb === null ? 'Open to everyone' : accessWords[verbLevels[verb]])
+      const [group, ...others] = operation['tags'] as string[]
+      expect([groups.includes(group), others], path).toEqual([true, []])
+      for (const parameter of operation['parameters'] as Json[])
+        expect(parameter['description'], `${path} ${String(parameter['name'])}`).toBeTruthy()
+    }
+    for (const [name, schema] of Object.entries(json.components['schemas'] as Record<string, Json>)) {
+      const alternatives = (schema['oneOf'] as Json[] | undefined) ?? [schema]
+      for (const each of alternatives) {
+        expect(each['description'], name).toBeTruthy()
+        for (const [field, value] of Object.entries(each['properties'] as Record<string, Json>))
+          expect(field === 'type' || value['$ref'] || value['description'], `${name}.${field}`).toBeTruthy()
+      }
+    }
+    expect(JSON.stringify(json)).toContain('It must be 64 KiB of JSON at most.')
+  })
+
+  it('[SEC4] the page for people needs no script and no network, and is allowed nothing but its own style', async () => {
     const root = await call('GET', '/', { credential: null })
     expect([root.status, root.headers.get('location')]).toEqual([302, '/docs'])
-    const response = await call('GET', '/docs', { credential: null })
-    expect(response.headers.get('content-type')).toContain('text/html')
+    const { headers, html } = await readDocs()
+    expect(headers.get('content-type')).toContain('text/html')
+    expect(html).not.toMatch(/<(script|link|img|iframe|object|embed|form|base)\b|@import|url\(| style=| on\w+=/)
+    for (const [, address = ''] of html.matchAll(/(?:href|src)="([^"]*)"/g)) expect(address).toMatch(/^(#|\/openapi\.json$)/)
+    const style = /<style>([^]*?)<\/style>/.exec(html)?.[1] ?? ''
+    const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(style)))
+    const policy = headers.get('content-security-policy') ?? ''
+    expect(policy).toContain(`default-src 'none'; style-src 'sha256-${btoa(String.fromCharCode(...hash))}';`)
+    expect(policy).not.toContain('unsafe')
+  })
+
+  it('[SEC4] the page writes what a document says as text', async () => {
+    const operation = {
+      tags: ['Server'],
+      summary: '<b>bold</b> `<i>code</i>`',
+      operationId: '"><u>',
+      responses: { 200: { description: '<s>' } },
+    }
+    const response = await docsPage({ paths: { '/<q>': { get: operation } }, components: { schemas: {} } })
     const html = await response.text()
-    expect(html).not.toMatch(/<script|https?:\/\/|@import|<img/)
-    for (const code of Object.keys(errorTable)) expect(html).toContain(`id="${code}"`)
-    for (const { path } of routesOf(wiring)) expect(html).toContain(path.replace(/:(\w+)/g, '{$1}'))
+    expect(html).not.toMatch(/<[biusq]>/)
+    expect(html).toContain('<code>&#60;i&#62;code&#60;/i&#62;</code>')
+  })
+
+  it('[SEC2] the page holds every call, problem, event, frame and close code, and says who may', async () => {
+    const { html } = await readDocs()
+    for (const { path, verb } of routesOf(wiring)) {
+      expect(html).toContain(`<code>${path.replace(/:(\w+)/g, '{$1}')}</code></a></h3>`)
+      expect(html).not.toContain(`verb \`${verb}\``)
+    }
+    for (const code of Object.keys(errorTable)) expect(html).toContain(`<tr id="${code}">`)
+    for (const { entries } of EventSchema.options) expect(html).toContain(`id="event-${entries.type.literal}"`)
+    for (const option of ClientFrameSchema.options) expect(html).toContain(`type: &#34;${option.entries.type.literal}&#34;`)
+    for (const type of ['hello', 'event', 'ready', 'delta', 'reply']) expect(html).toContain(`{ type: &#34;${type}&#34;`)
+    for (const number of Object.values(closeCodes)) expect(html).toContain(`<th scope="row"><code>${number}</code></th>`)
+    const submit = sectionOf(html, 'postSessionsByIdTurns')
+    expect(submit).toContain(accessWords.write)
+    expect(submit).toContain('<code>input</code> <small class="required">')
+    expect(submit).toContain('list (up to 256) of <a href="#schema-InputPart">')
+    expect(submit).toContain('{ turn: <a href="#schema-Turn">Turn</a>, seq: integer }')
+    expect(sectionOf(html, 'getSessions')).toContain('integer 1–200, default <code>50</code>')
+    expect(sectionOf(html, 'patchSessionsById')).toContain('needs an API key')
+  })
+
+  it('[SEC2] the page can be walked by link, by heading and by table', async () => {
+    const { html } = await readDocs()
+    const ids = [...html.matchAll(/ id="([^"]+)"/g)].map(([, id = '']) => id)
+    expect(ids.filter((id, place) => ids.indexOf(id) !== place)).toEqual([])
+    const targets = [...html.matchAll(/href="#([^"]+)"/g)].map(([, id = '']) => id)
+    expect(targets.filter((id) => !ids.includes(id))).toEqual([])
+    expect(targets.length).toBeGreaterThan(100)
+    const levels = [...html.matchAll(/<h([1-6])/g)].map(([, level]) => Number(level))
+    expect(levels.filter((level) => level === 1)).toHaveLength(1)
+    for (const [place, level] of levels.entries()) expect(level).toBeLessThanOrEqual((levels[place - 1] ?? 0) + 1)
+    for (const landmark of ['main', 'nav', 'header']) expect(html.match(new RegExp(`<${landmark}\\b`, 'g'))).toHaveLength(1)
+    expect(html.match(/<caption>/g)).toHaveLength(html.match(/<table\b/g)?.length ?? 0)
+    expect(html.replace(/<(style|pre)>[^]*?<\/\1>/g, '')).not.toMatch(/`|\[object|undefined/)
   })
 
   it('[SEC2] agents and models are listed', async () => {
