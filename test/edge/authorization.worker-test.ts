@@ -191,12 +191,12 @@ describe('who may do what', () => {
     const app = createApp(wiring)
     const limited = { ...env, DORMOUSE_RATE_LIMITS: 'on' }
     const headers = { 'cf-connecting-ip': '192.0.2.7' }
-    const statuses = []
-    for (let i = 0; i < 601; i++) {
-      statuses.push((await app.fetch(requestOf('POST', '/v1/keys', { credential: null, headers }), limited)).status)
-    }
-    expect(statuses.slice(0, 600).every((status) => status === 401)).toBe(true)
-    const last = await app.fetch(requestOf('POST', '/v1/keys', { credential: null, headers }), limited)
+    const ask = () => app.fetch(requestOf('POST', '/v1/keys', { credential: null, headers }), limited)
+    // The period is fixed to the clock, so a run of requests may lie in two of them: at most twice the limit passes.
+    let last = await ask()
+    let passed = 0
+    for (; last.status === 401 && passed < 1300; passed++) last = await ask()
+    expect(passed).toBeGreaterThanOrEqual(600)
     expect([last.status, last.headers.get('retry-after'), ((await last.json()) as ProblemJson).code]).toEqual([429, '60', 'rate_limited'])
     expect((await app.fetch(requestOf('POST', '/v1/keys', { credential: null, headers }), env)).status).toBe(401)
   })
