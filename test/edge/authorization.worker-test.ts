@@ -191,11 +191,11 @@ describe('who may do what', () => {
     const app = createApp(wiring)
     const limited = { ...env, DORMOUSE_RATE_LIMITS: 'on' }
     const headers = { 'cf-connecting-ip': '192.0.2.7' }
-    const ask = () => app.fetch(requestOf('POST', '/v1/keys', { credential: null, headers }), limited)
+    const knock = () => app.fetch(requestOf('POST', '/v1/keys', { credential: null, headers }), limited)
     // The period is fixed to the clock, so a run of requests may lie in two of them: at most twice the limit passes.
-    let last = await ask()
+    let last = await knock()
     let passed = 0
-    for (; last.status === 401 && passed < 1300; passed++) last = await ask()
+    for (; last.status === 401 && passed < 1300; passed++) last = await knock()
     expect(passed).toBeGreaterThanOrEqual(600)
     expect([last.status, last.headers.get('retry-after'), ((await last.json()) as ProblemJson).code]).toEqual([429, '60', 'rate_limited'])
     expect((await app.fetch(requestOf('POST', '/v1/keys', { credential: null, headers }), env)).status).toBe(401)
