@@ -136,7 +136,9 @@ export class Session {
     } catch (error) {
       // A handler that throws is repeated a few times and then dropped, and with it whatever was to be looked after.
       this.#host.log({ event: 'alarm.failed', level: 'error', error: error instanceof Error ? error.name : 'unknown' })
-      this.#host.setAlarm(this.#host.now() + alarmRetryMs)
+      // Through the alarm, so that a sooner one that was set before the failure stays, and its handling has ended.
+      this.#alarm.handled()
+      this.#alarm.ensure(this.#host.now() + alarmRetryMs)
     }
   }
 
