@@ -1,8 +1,10 @@
-import { agents } from './agents/registry.ts'
+import { modelsOf } from './agents/models/models.ts'
+import { builtInAgents } from './agents/server-agents.ts'
 import { createApp } from './edge/app.ts'
 
 export { SessionObject } from './session/session-object.ts'
 
 export default createApp({
-  agents: () => agents.list().map(({ name, description, window }) => ({ name, description, window, default: name === agents.defaultName })),
+  builtInAgents: (env) => builtInAgents(modelsOf(env)),
+  models: (env) => modelsOf(env).list(),
 })

@@ -6,7 +6,8 @@
  *   words, however often the turn is steered or recovered. A steered command is acknowledged as text, never run.
  */
 import type { TokenUsage } from '../protocol/message.ts'
-import type { Agent, AgentEvent, StepRequest } from './agent.ts'
+import { agentDefaults, type Agent, type AgentEvent, type StepRequest } from './agent.ts'
+import { noTools } from './tools/tool.ts'
 import { parseDemoCommand } from './demo-command.ts'
 import { type DemoReply, replyTo, type Speech } from './demo-reply.ts'
 import { readDemoTurn } from './demo-turn.ts'
@@ -14,10 +15,12 @@ import { readDemoTurn } from './demo-turn.ts'
 const CHARACTERS_PER_TOKEN = 4
 
 export const demoAgent: Agent = {
+  ...agentDefaults,
   name: 'demo',
+  version: null,
   description: 'Repeats what you say; commands like /stream 40 show what a session can do. Needs no model and no network.',
   window: 32_000,
-  recovery: 'resume',
+  tools: async () => noTools,
   step,
 }
 

@@ -7,7 +7,7 @@ import { AgentError, type AgentEvent, type StepRequest } from './agent.ts'
 import { type DemoCommand, defaultPauseMs, usageText } from './demo-command.ts'
 import type { DemoInput, DemoTurn } from './demo-turn.ts'
 
-export type Speech = Exclude<AgentEvent, { type: 'finish' }>
+export type Speech = Extract<AgentEvent, { type: 'text' | 'reasoning' }>
 
 export type DemoReply = { type: 'words'; words: Iterable<Speech>; pauseMs: number } | { type: 'blocks'; blocks: Iterable<Speech> }
 

@@ -4,12 +4,15 @@
  */
 import { refusal, type Refusal } from '../protocol/errors.ts'
 import type { Event } from '../protocol/event.ts'
-import type { Command, FinishStepCommand, TurnReport } from './command.ts'
+import { budgetFinishReasons } from '../protocol/policy.ts'
+import { answerApproval, expireApprovals } from './approvals.ts'
+import type { Command, FinishStepCommand, FinishToolCommand, TurnReport } from './command.ts'
 import type { Receipt } from '../protocol/commit.ts'
 import { Draft } from './draft.ts'
 import { consumeSteers, currentMessageId, endActiveTurn, endedBefore, startNextTurn } from './end-turn.ts'
 import type { ActiveTurn, SessionState } from './state.ts'
 import { submitTurn } from './submit-turn.ts'
+import { finishTool, openCalls, recoverCalls, toolCallsOf, waitIfAllAsked } from './tool-calls.ts'
 
 /** Recoveries of one turn without a durable step between them, before it ends as interrupted (rule TRN4). */
 export const maxFruitlessAttempts = 3
@@ -44,11 +47,24 @@ function decideExisting(draft: Draft, state: SessionState, command: Command): Re
       return cancelTurn(draft, state, command)
     case 'finishStep':
       return speaking(state, command.generation, (active) => finishStep(draft, active, command))
+    case 'finishTool':
+      return speaking(state, command.generation, (active) => endCall(draft, active, command))
+    case 'retryStep':
+      return speaking(state, command.generation, (active) => retryStep(draft, active, command))
+    case 'stopTurn':
+      return speaking(state, command.generation, () => {
+        const seq = endActiveTurn(draft, { type: 'turn.completed', finishReason: command.finishReason }, command.report)
+        return promoted(draft, command.report, seq)
+      })
     case 'failTurn':
       return speaking(state, command.generation, () => {
         const seq = endActiveTurn(draft, { type: 'turn.failed', error: command.error }, command.report)
         return promoted(draft, command.report, seq)
       })
+    case 'answerApproval':
+      return answerApproval(draft, state, command)
+    case 'expireApprovals':
+      return expireApprovals(draft, state, command.report)
     case 'recoverTurn':
       return recoverTurn(draft, state, command)
   }
@@ -96,29 +112,60 @@ function finishStep(draft: Draft, active: ActiveTurn, command: FinishStepCommand
       parts: command.parts,
       createdAt: draft.now,
       ...(command.model !== null && { model: command.model }),
+      ...(command.agentVersion !== null && { agentVersion: command.agentVersion }),
       usage: command.usage,
       finishReason: command.finishReason,
     },
+    ...(command.window !== draft.state?.context.window && { window: command.window }),
   })
+  const calls = toolCallsOf(command.parts)
   // A steered input that arrived during the step gets one step more (rule TRN9).
-  if (!command.final || (draft.state?.active?.steers.length ?? 0) > 0) return { seq, turnId: active.turnId }
-  const endSeq = endActiveTurn(draft, { type: 'turn.completed', finishReason: command.finishReason }, command.report)
-  return promoted(draft, command.report, endSeq)
+  const goesOn = calls.length > 0 || !command.final || (draft.state?.active?.steers.length ?? 0) > 0
+  const finishReason = goesOn ? spentBudget(draft.state?.active ?? active, command) : command.finishReason
+  if (finishReason !== null) {
+    const endSeq = endActiveTurn(draft, { type: 'turn.completed', finishReason }, { ...command.report, said: null })
+    return promoted(draft, command.report, endSeq)
+  }
+  openCalls(draft, active, calls, command.calls)
+  waitIfAllAsked(draft, command.report)
+  return { seq, turnId: active.turnId }
+}
+
+/** The finish reason of a turn that may not take another step, though it would; null: it may. */
+function spentBudget({ steps, usage }: ActiveTurn, { budgets, report }: FinishStepCommand): string | null {
+  if (steps >= (budgets.steps ?? Infinity)) return budgetFinishReasons.steps
+  if (usage.inputTokens + usage.outputTokens >= (budgets.tokens ?? Infinity)) return budgetFinishReasons.tokens
+  return report.cost.activeMs >= (budgets.seconds ?? Infinity) * 1000 ? budgetFinishReasons.seconds : null
+}
+
+function endCall(draft: Draft, active: ActiveTurn, command: FinishToolCommand): Receipt | Refusal {
+  const call = active.calls.find(({ toolCallId, status }) => toolCallId === command.toolCallId && status === 'started')
+  if (!call) return refusal('turn_finished', 'No such call is running.')
+  const seq = finishTool(draft, active, call, command)
+  waitIfAllAsked(draft, command.report)
+  return { seq, turnId: active.turnId }
+}
+
+function retryStep(draft: Draft, active: ActiveTurn, { error, report }: Extract<Command, { type: 'retryStep' }>): Receipt {
+  if (active.fruitlessAttempts >= maxFruitlessAttempts) {
+    return promoted(draft, report, endActiveTurn(draft, { type: 'turn.failed', error }, report))
+  }
+  const { turnId } = active
+  const supersedes = currentMessageId(active)
+  return { seq: draft.emit({ type: 'turn.resumed', turnId, attempt: active.attempt + 1, reason: 'retry', supersedes }), turnId }
 }
 
 function recoverTurn(draft: Draft, state: SessionState, command: Extract<Command, { type: 'recoverTurn' }>): Receipt | Refusal {
   const active = state.active
   if (active?.status !== 'running') return refusal('turn_finished', 'No turn is running.')
   const exhausted = active.fruitlessAttempts >= maxFruitlessAttempts
-  if (command.recovery === 'resume' && !exhausted) {
-    const { turnId } = active
-    const seq = draft.emit({
-      type: 'turn.resumed',
-      turnId,
-      attempt: active.attempt + 1,
-      reason: 'recovery',
-      supersedes: currentMessageId(active),
-    })
+  if (active.recovery === 'resume' && !exhausted) {
+    const { turnId, calls } = active
+    // With calls open the step's message is durable: nothing is superseded.
+    const supersedes = calls.length === 0 ? { supersedes: currentMessageId(active) } : {}
+    const seq = draft.emit({ type: 'turn.resumed', turnId, attempt: active.attempt + 1, reason: 'recovery', ...supersedes })
+    recoverCalls(draft, active)
+    waitIfAllAsked(draft, command.report)
     return { seq, turnId }
   }
   const reason = exhausted
@@ -129,6 +176,6 @@ function recoverTurn(draft: Draft, state: SessionState, command: Extract<Command
 
 /** The receipt of a command that ended a turn, once the next one in line was started. */
 function promoted(draft: Draft, report: TurnReport, seq: number): Receipt {
-  startNextTurn(draft, report.window)
+  startNextTurn(draft, report)
   return { seq }
 }

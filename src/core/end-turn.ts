@@ -2,11 +2,12 @@
  * The one way a turn ends. The commit that ends it also keeps what had been said (rule TRN3), queues the steered inputs
  * that no step took up (rule TRN9), and starts the next turn in line, so that nothing accepted waits for a nudge.
  */
-import type { By } from '../protocol/access.ts'
+import { bySession, type By } from '../protocol/by.ts'
 import type { ErrorBody } from '../protocol/errors.ts'
 import { messageIdAt, turnIdAt, entropyOf } from '../protocol/ids.ts'
 import type { InputPart } from '../protocol/message.ts'
 import { noTurnUsage } from '../protocol/turn.ts'
+import { withdrawApprovals } from './approvals.ts'
 import type { TurnReport } from './command.ts'
 import type { Draft } from './draft.ts'
 import type { ActiveTurn, QueuedTurn } from './state.ts'
@@ -17,21 +18,34 @@ export type Ending =
   | { type: 'turn.cancelled'; by: By }
   | { type: 'turn.interrupted'; reason: string }
 
-const finishReasonOfCutMessage = { 'turn.failed': 'error', 'turn.cancelled': 'cancelled', 'turn.interrupted': 'interrupted' } as const
-
 /** Answers the seq of the terminal event. */
 export function endActiveTurn(draft: Draft, ending: Ending, report: TurnReport): number {
   const active = draft.state?.active
   if (!active) throw new Error('No turn is active')
-  if (ending.type !== 'turn.completed') keepWhatWasSaid(draft, active, finishReasonOfCutMessage[ending.type], report)
+  keepWhatWasSaid(draft, active, finishReasonOfCutMessage(ending), report)
   const left = draft.state?.active ?? active
+  withdrawApprovals(draft, left, ending.type === 'turn.cancelled' ? ending.by : bySession, report)
   const seq = draft.emit({ ...ending, ...endOf(left, report) })
   queueSteers(draft, left, report)
   return seq
 }
 
+/** Of a message that the turn's end cuts short. */
+function finishReasonOfCutMessage(ending: Ending): string {
+  switch (ending.type) {
+    case 'turn.completed':
+      return ending.finishReason
+    case 'turn.failed':
+      return 'error'
+    case 'turn.cancelled':
+      return 'cancelled'
+    case 'turn.interrupted':
+      return 'interrupted'
+  }
+}
+
 /** Takes the first in line, if no turn is active. */
-export function startNextTurn(draft: Draft, window: number): void {
+export function startNextTurn(draft: Draft, { window, recovery }: TurnReport): void {
   const state = draft.state
   const next = state?.queue[0]
   if (!state || state.active || !next) return
@@ -43,6 +57,7 @@ export function startNextTurn(draft: Draft, window: number): void {
     inputSeqs: next.inputSeqs,
     agent: state.agent,
     window,
+    recovery,
   })
 }
 

@@ -5,9 +5,12 @@
 import type { Event, EventOf, TerminalEvent } from '../protocol/event.ts'
 import type { TokenUsage } from '../protocol/message.ts'
 import { jsonBytes } from '../protocol/limits.ts'
+import type { SessionUsage } from '../protocol/session.ts'
+import type { TurnUsage } from '../protocol/turn.ts'
+import { bySession } from '../protocol/by.ts'
 import type { Commit } from '../protocol/commit.ts'
 import { growSpan, openSpan, resizeWindow } from './context-window.ts'
-import { noTokenUsage, type ActiveTurn, type SessionState } from './state.ts'
+import { noTokenUsage, type ActiveTurn, type OpenCall, type SessionState } from './state.ts'
 import { estimateTokens } from './tokens.ts'
 
 export function reduce(state: SessionState | null, event: Event): SessionState {
@@ -38,16 +41,20 @@ function apply(state: SessionState, event: Exclude<Event, { type: 'session.creat
       return steered(state, event)
     case 'turn.started':
       return started(state, event)
+    case 'turn.waiting':
+      return waiting(state, event)
     case 'turn.resumed':
-      return withActive(state, (active) => ({
-        ...active,
-        status: 'running',
-        generation: event.seq,
-        attempt: event.attempt,
-        fruitlessAttempts: active.fruitlessAttempts + (event.reason === 'recovery' ? 1 : 0),
-      }))
+      return resumed(state, event)
     case 'message.completed':
       return messageCompleted(state, event)
+    case 'tool.started':
+      return withCall(state, event.toolCallId, (call) => ({ ...call, status: 'started', idempotent: event.idempotent }))
+    case 'approval.requested':
+      return asked(state, event)
+    case 'approval.resolved':
+      return withCall(state, event.approval.toolCallId, (call) => ({ ...call, status: 'open' }))
+    case 'note.written':
+      return noted(state, event)
     case 'turn.completed':
     case 'turn.failed':
     case 'turn.cancelled':
@@ -76,9 +83,10 @@ function created(event: EventOf<'session.created'>): SessionState {
     active: null,
     queue: [],
     context: { window: event.window, spans: [], omittedMessages: 0 },
-    usage: { ...noTokenUsage, turns: 0 },
+    usage: { ...noTokenUsage, turns: 0, activeMs: 0, storage: { rowsRead: 0, rowsWritten: 0 } },
     lastMessageSeq: null,
     boundarySeq: event.seq,
+    notes: [],
   }
 }
 
@@ -102,7 +110,7 @@ function queued(state: SessionState, event: EventOf<'turn.queued'>): SessionStat
     turnId: event.turnId,
     queuedSeq: event.seq,
     queuedAt: event.at,
-    by: event.by ?? { kind: 'system' as const, id: 'session' },
+    by: event.by ?? bySession,
     source: event.source,
     inputSeqs: [event.seq],
     tokens: estimateTokens(event.input),
@@ -132,7 +140,7 @@ function amended(state: SessionState, event: EventOf<'turn.amended'>): SessionSt
 function steered(state: SessionState, event: EventOf<'turn.steered'>): SessionState {
   const steer = {
     seq: event.seq,
-    by: event.by ?? { kind: 'system' as const, id: 'session' },
+    by: event.by ?? bySession,
     source: event.source,
     tokens: estimateTokens(event.input),
     bytes: jsonBytes(event.input),
@@ -155,6 +163,10 @@ function started(state: SessionState, event: EventOf<'turn.started'>): SessionSt
     steps: 0,
     steers: [],
     usage: noTokenUsage,
+    recovery: event.recovery ?? 'resume',
+    costBeforeWait: null,
+    agentVersion: null,
+    calls: [],
   }
   return {
     ...state,
@@ -166,31 +178,89 @@ function started(state: SessionState, event: EventOf<'turn.started'>): SessionSt
   }
 }
 
+function waiting(state: SessionState, { usage: { activeMs, storage } }: EventOf<'turn.waiting'>): SessionState {
+  return withActive(state, (active) => ({ ...active, status: 'waiting', costBeforeWait: { activeMs, storage } }))
+}
+
+function resumed(state: SessionState, event: EventOf<'turn.resumed'>): SessionState {
+  return withActive(state, (active) => ({
+    ...active,
+    status: 'running',
+    generation: event.seq,
+    attempt: event.attempt,
+    fruitlessAttempts: active.fruitlessAttempts + (event.reason === 'approval' ? 0 : 1),
+  }))
+}
+
+function asked(state: SessionState, { seq, approval, idempotent }: EventOf<'approval.requested'>): SessionState {
+  const { id, toolCallId, expiresAt } = approval
+  return withCall(state, toolCallId, (call) => {
+    return { ...call, status: 'asked', idempotent, approval: { id, requestedSeq: seq, expiresAt } }
+  })
+}
+
 function messageCompleted(state: SessionState, event: EventOf<'message.completed'>): SessionState {
-  const { message, steeredSeq } = event
+  const { message, steeredSeq, window } = event
   const usage = message.usage ?? noTokenUsage
   const next = withActive(state, (active) => ({
     ...active,
     steps: active.steps + (message.role === 'assistant' ? 1 : 0),
-    fruitlessAttempts: message.role === 'assistant' ? 0 : active.fruitlessAttempts,
+    fruitlessAttempts: message.role === 'user' ? active.fruitlessAttempts : 0,
+    agentVersion: active.agentVersion ?? message.agentVersion ?? null,
+    calls: callsAfter(active.calls, event),
     steers: steeredSeq === undefined ? active.steers : active.steers.filter((steer) => steer.seq !== steeredSeq),
     usage: addTokens(active.usage, usage),
   }))
   return {
     ...next,
-    context: growSpan(next.context, estimateTokens(message.parts)),
-    usage: { ...addTokens(next.usage, usage), turns: next.usage.turns },
+    context: growSpan(window === undefined ? next.context : resizeWindow(next.context, window), estimateTokens(message.parts)),
+    usage: { ...next.usage, ...addTokens(next.usage, usage) },
     lastMessageSeq: event.seq,
   }
 }
 
+/** A message of the assistant opens its calls, results close them. */
+function callsAfter(calls: OpenCall[], { seq, message }: EventOf<'message.completed'>): OpenCall[] {
+  const closed = new Set(message.parts.flatMap((part) => (part.type === 'tool-result' ? [part.toolCallId] : [])))
+  const left = calls.filter((call) => !closed.has(call.toolCallId))
+  const opened = message.parts.flatMap((part): OpenCall[] => {
+    if (part.type !== 'tool-call') return []
+    const { toolCallId, toolName } = part
+    return [{ toolCallId, toolName, callSeq: seq, status: 'open', idempotent: false, approval: null }]
+  })
+  return [...left, ...opened]
+}
+
+function noted(state: SessionState, { seq, key, text }: EventOf<'note.written'>): SessionState {
+  const others = state.notes.filter((note) => note.key !== key)
+  return { ...state, notes: text === null ? others : [...others, { key, seq }] }
+}
+
 function ended(state: SessionState, event: TerminalEvent): SessionState {
-  if (state.active?.turnId === event.turnId) return { ...state, active: null, boundarySeq: event.seq }
+  if (state.active?.turnId === event.turnId) {
+    return { ...state, active: null, boundarySeq: event.seq, usage: addCost(state.usage, event.usage) }
+  }
   return { ...state, queue: state.queue.filter((turn) => turn.turnId !== event.turnId) }
 }
 
 function withActive(state: SessionState, change: (active: ActiveTurn) => ActiveTurn): SessionState {
   return state.active ? { ...state, active: change(state.active) } : state
+}
+
+function withCall(state: SessionState, toolCallId: string, change: (call: OpenCall) => OpenCall): SessionState {
+  return withActive(state, (active) => ({
+    ...active,
+    calls: active.calls.map((call) => (call.toolCallId === toolCallId ? change(call) : call)),
+  }))
+}
+
+/** Time and rows of a turn that ended; its tokens were counted with its messages. */
+function addCost(total: SessionUsage, { activeMs, storage }: TurnUsage): SessionUsage {
+  return {
+    ...total,
+    activeMs: total.activeMs + activeMs,
+    storage: { rowsRead: total.storage.rowsRead + storage.rowsRead, rowsWritten: total.storage.rowsWritten + storage.rowsWritten },
+  }
 }
 
 export function addTokens(a: TokenUsage, b: TokenUsage): TokenUsage {

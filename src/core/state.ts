@@ -2,10 +2,10 @@
  * The state of a session: what `reduce` makes of its events, and all that `decide` looks at. It is small and bounded and
  * holds seqs, never bodies (rule LOG6): words are read from the log when they are needed.
  */
-import type { By } from '../protocol/access.ts'
+import type { By } from '../protocol/by.ts'
 import type { TokenUsage } from '../protocol/message.ts'
-import type { Settings } from '../protocol/session.ts'
-import type { TurnSource } from '../protocol/turn.ts'
+import type { SessionUsage, Settings } from '../protocol/session.ts'
+import type { TurnSource, TurnUsage } from '../protocol/turn.ts'
 import type { RememberedCommand } from '../protocol/commit.ts'
 
 export interface SessionState {
@@ -31,11 +31,13 @@ export interface SessionState {
   active: ActiveTurn | null
   queue: QueuedTurn[]
   context: ContextWindow
-  usage: TokenUsage & { turns: number }
+  usage: SessionUsage
   /** Of the newest message on the path; null before the first. */
   lastMessageSeq: number | null
   /** The newest turn boundary: seq of a turn's terminal event, or of the session's creation. */
   boundarySeq: number
+  /** What the agent has noted, oldest first: where each note's words are. */
+  notes: { key: string; seq: number }[]
 }
 
 /** An admitted input and where its words are. */
@@ -69,8 +71,28 @@ export interface ActiveTurn extends QueuedTurn {
   steps: number
   /** Steered inputs that no step has consumed yet. */
   steers: Steer[]
+  /** What becomes of it if its object dies: done again from the last durable step, or ended as interrupted. */
+  recovery: 'resume' | 'interrupt'
+  /** What it had cost, tokens aside, when it last began to wait; null: it never waited. */
+  costBeforeWait: Pick<TurnUsage, 'activeMs' | 'storage'> | null
   /** Tokens of its steps so far. */
   usage: TokenUsage
+  /** Of the agent, as the turn's first step had it: later steps keep to it, whatever is changed meanwhile. Null: none yet. */
+  agentVersion: string | null
+  /** Calls of the newest step that have no result yet, in the order in which the model made them. */
+  calls: OpenCall[]
+}
+
+export interface OpenCall {
+  toolCallId: string
+  toolName: string
+  /** Of the `message.completed` that holds the call. */
+  callSeq: number
+  /** `asked`: a person is to answer first; `started`: it may have had its effect; `open`: neither, within a commit. */
+  status: 'open' | 'asked' | 'started'
+  idempotent: boolean
+  /** Asked for, and perhaps given: where its words are, and when it expires. */
+  approval: { id: string; requestedSeq: number; expiresAt: number } | null
 }
 
 export interface Steer {

@@ -35,7 +35,7 @@ function admit(draft: Draft, command: SubmitTurnCommand): Receipt {
   const { by, input, whenBusy, source } = command
   const turnId = turnIdAt(draft.nextSeq, command.entropy)
   const seq = draft.emit({ type: 'turn.queued', turnId, by, input, whenBusy, source })
-  startNextTurn(draft, command.report.window)
+  startNextTurn(draft, command.report)
   return { seq, turnId }
 }
 

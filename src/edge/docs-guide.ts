@@ -77,6 +77,7 @@ const serverFrameNotes: Record<ServerFrame['type'], string> = {
 
 const clientFrameNotes: Record<ClientFrame['type'], string> = {
   turn: 'Submits a turn. The result is its `turn` and `seq`.',
+  approve: 'Answers an approval. The result is the approval.',
   cancel: 'Calls a turn off. The result is the turn.',
   update: 'Changes the session, as `PATCH` does. The result is the session.',
 }

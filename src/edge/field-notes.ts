@@ -3,12 +3,13 @@
  * does not compile, and neither does a sentence about a field that is gone.
  */
 import type * as v from 'valibot'
-import type { By } from '../protocol/access.ts'
+import type { By } from '../protocol/by.ts'
 import type { ErrorBody, Problem } from '../protocol/errors.ts'
 import type { Event, Profile } from '../protocol/event.ts'
 import { limits } from '../protocol/limits.ts'
 import type { Message, Part, TokenUsage } from '../protocol/message.ts'
-import type { Approval, Session, SessionSummary, Settings } from '../protocol/session.ts'
+import type { Session, SessionSummary, Settings } from '../protocol/session.ts'
+import type { Approval } from '../protocol/approval.ts'
 import type { Turn, TurnUsage } from '../protocol/turn.ts'
 import type { KeySchema } from './answer-schemas.ts'
 
@@ -57,7 +58,8 @@ const part: NotesOf<Part> = {
   input: 'What the tool was given.',
   output: 'What the tool answered; a preview where `outputRef` stands.',
   isError: 'The tool failed.',
-  outputRef: 'The output is too large to stand here; this names it.',
+  outputRef: 'The output is too large to stand here; this names it: `GET /v1/sessions/:id/outputs/:ref`.',
+  providerMetadata: 'What the provider wants back with this part. Opaque.',
   bytes: 'Size of the whole output.',
 }
 
@@ -66,6 +68,7 @@ const problem: NotesOf<ErrorBody> = {
   message: 'One plain sentence for people.',
   retryable: 'Whether the very same request may succeed later.',
   issues: 'Which fields are wrong, each by its path, like `input.0.text`.',
+  approval: 'With `approval_resolved`: the approval, and who answered it.',
 }
 
 export const fieldNotes = {
@@ -133,6 +136,14 @@ export const fieldNotes = {
     reason: 'Why.',
     message: 'The whole message. It replaces what was streamed of it.',
     contextSeq: 'The head as of which its context was built.',
+    toolCallId: 'The call that runs.',
+    toolName: 'The tool.',
+    idempotent: 'Whether it may be run again if its end is never heard of.',
+    approval: 'The approval, whole.',
+    approvalIds: 'What has to be answered before the turn goes on.',
+    recovery: 'What becomes of the turn if its server stops.',
+    key: "The note's name.",
+    text: 'What was noted; null: it was forgotten.',
     queuedSeq: 'The seq of its `turn.queued`.',
     startedAt: 'When it was first started.',
     finishReason: 'Why the agent stopped.',
@@ -161,6 +172,7 @@ export const fieldNotes = {
     code: problem.code,
     retryable: problem.retryable,
     issues: problem.issues,
+    approval: problem.approval,
   } satisfies NotesOf<Problem>,
   Part: part,
   InputPart: part,
@@ -228,9 +240,14 @@ const eventTypes: Record<Event['type'], string> = {
   'turn.amended': 'An input joined a queued turn (`collect`).',
   'turn.steered': 'An input was given to the running turn (`steer`).',
   'turn.started': 'The turn runs; its input takes its place in the conversation.',
-  'turn.resumed': 'The turn goes on, after an approval or a restart.',
+  'turn.waiting': 'Every call that is left waits for a person; nothing runs until one is answered.',
+  'turn.resumed': 'The turn goes on: an approval was answered, its server came back, or a cut model call is made again.',
   'message.completed': 'A message is complete. What an ended turn had said by then is one too.',
-  'turn.completed': 'The agent finished.',
+  'tool.started': 'A tool runs; from here on it may have had its effect.',
+  'approval.requested': 'A tool call waits for a yes or a no.',
+  'approval.resolved': 'It was answered, expired, or was withdrawn with its turn.',
+  'note.written': 'The agent noted something for later, or forgot it.',
+  'turn.completed': 'The agent finished, or a budget was spent.',
   'turn.failed': 'The agent could not finish.',
   'turn.cancelled': 'Somebody called the turn off.',
   'turn.interrupted': 'The turn was lost with the server, and could not go on.',

@@ -1,33 +1,29 @@
 /** What the server says about itself. */
+import type { AgentView } from '../protocol/agent.ts'
+import type { ModelList } from '../protocol/model.ts'
 import { AgentPageSchema, HealthSchema, json, ModelPageSchema } from './answer-schemas.ts'
 import { NoQuery } from './query.ts'
 import { openRoute, route, type Route } from './route.ts'
 
-/** An agent, as a client may choose it. */
-export interface AgentSummary {
-  name: string
-  description: string
-  /** Tokens of context it can take. */
-  window: number
-  /** Answers sessions that name no agent. */
-  default: boolean
-}
-
 /** What the edge cannot know by itself: the worker puts it in. */
 export interface Wiring {
-  agents: () => AgentSummary[]
+  /** The default first. */
+  builtInAgents: (env: Env) => AgentView[]
+  models: (env: Env) => Promise<ModelList>
 }
 
-const models = route({
-  method: 'get',
-  path: '/v1/models',
-  verb: 'agents',
-  summary: 'List models, and the state of each provider',
-  query: NoQuery,
-  body: null,
-  answers: { 200: json('Models by provider.', ModelPageSchema) },
-  handle: async () => Response.json({ items: [], providers: [] }),
-})
+function models(wiring: Wiring): Route {
+  return route({
+    method: 'get',
+    path: '/v1/models',
+    verb: 'agents',
+    summary: 'List models, and the state of each provider',
+    query: NoQuery,
+    body: null,
+    answers: { 200: json('Models by provider.', ModelPageSchema) },
+    handle: async ({ env }) => Response.json(await wiring.models(env)),
+  })
+}
 
 function agents(wiring: Wiring): Route {
   return route({
@@ -38,7 +34,7 @@ function agents(wiring: Wiring): Route {
     query: NoQuery,
     body: null,
     answers: { 200: json('All of them.', AgentPageSchema) },
-    handle: async () => Response.json({ items: wiring.agents(), next: null }),
+    handle: async ({ env }) => Response.json({ items: wiring.builtInAgents(env), next: null }),
   })
 }
 
@@ -94,5 +90,5 @@ function docs(allRoutes: () => Route[]): Route {
 }
 
 export function serverRoutes(wiring: Wiring, allRoutes: () => Route[]): Route[] {
-  return [agents(wiring), models, root, health, openApi(allRoutes), docs(allRoutes)]
+  return [agents(wiring), models(wiring), root, health, openApi(allRoutes), docs(allRoutes)]
 }

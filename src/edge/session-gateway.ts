@@ -25,7 +25,15 @@ export interface Asker {
   key: string | null
 }
 
-const commands: ReadonlySet<SessionVerb> = new Set(['create', 'update', 'erase', 'submitTurn', 'cancelTurn', 'revokeTokens'])
+const commands: ReadonlySet<SessionVerb> = new Set([
+  'create',
+  'update',
+  'erase',
+  'submitTurn',
+  'cancelTurn',
+  'answerApproval',
+  'revokeTokens',
+])
 
 /** Longest waits before the second and the third try. */
 const RETRY_WAITS_MS = [100, 400]
@@ -42,7 +50,8 @@ export async function ask<V extends SessionVerb>(asker: Asker, verb: V, args: Se
   const key = commands.has(verb) ? { key: asker.key ?? internalKey() } : {}
   // A generic verb and its arguments are one member of the union, which TypeScript cannot see.
   const request = { ...who, ...key, verb, args } as unknown as SessionRequest
-  const answer = await withRetries(() => stubOf(asker).perform(request))
+  // What crosses is plain data; the platform's types lose it at the first `unknown`.
+  const answer = await withRetries(async () => (await stubOf(asker).perform(request)) as SessionAnswer<V>)
   return answer.ok ? answer.value : { ...answer, head: null }
 }
 

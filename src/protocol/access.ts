@@ -3,6 +3,7 @@
  * it with the route's verb, the session object with the verb of the frame or request.
  */
 import * as v from 'valibot'
+import type { By } from './by.ts'
 import { refuse, type Result } from './errors.ts'
 import { SessionIdSchema } from './ids.ts'
 
@@ -38,6 +39,8 @@ export const verbLevels = {
   tokens: 'member',
   context: 'member',
   agents: 'member',
+  changeAgents: 'admin',
+  metrics: 'admin',
   keys: 'admin',
   allKeys: 'operator',
 } as const satisfies Record<string, Level>
@@ -68,14 +71,6 @@ const TokenPrincipalSchema = v.object({
 /** Whoever was authenticated. The tenant is part of the object's name, so nobody can even address another's session. */
 export const PrincipalSchema = v.variant('kind', [KeyPrincipalSchema, TokenPrincipalSchema])
 export type Principal = v.InferOutput<typeof PrincipalSchema>
-
-/** Who asked, as events tell it. */
-export const BySchema = v.object({
-  kind: v.picklist(['key', 'token', 'system']),
-  id: v.string(),
-  name: v.optional(v.string()),
-})
-export type By = v.InferOutput<typeof BySchema>
 
 export function byOf(principal: Principal): By {
   return { kind: principal.kind, id: principal.id, ...(principal.name !== undefined && { name: principal.name }) }

@@ -1,6 +1,7 @@
 /** HTTP bodies and queries. Objects are strict: a field we do not know is refused, so that a typo is never ignored. */
 import * as v from 'valibot'
 import { KeyScopeSchema, TenantSchema, TokenAccessSchema } from './access.ts'
+import { DecisionSchema } from './approval.ts'
 import { InputSchema } from './message.ts'
 import { limits } from './limits.ts'
 import { notArray } from './not-array.ts'
@@ -50,6 +51,16 @@ export const SubmitTurnSchema = v.strictObject({
   whenBusy: v.optional(WhenBusySchema, 'enqueue'),
 })
 export type SubmitTurn = v.InferOutput<typeof SubmitTurnSchema>
+
+export const AnswerApprovalSchema = notArray(
+  v.strictObject({
+    decision: DecisionSchema,
+    /** `session`: the tool runs without asking from now on. */
+    scope: v.optional(v.picklist(['once', 'session']), 'once'),
+    reason: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(limits.reasonCharacters))),
+  }),
+)
+export type AnswerApproval = v.InferOutput<typeof AnswerApprovalSchema>
 
 export const CreateKeySchema = v.strictObject({
   name: NameSchema,

@@ -4,6 +4,7 @@
  * failed turn an `Error`.
  */
 import * as v from 'valibot'
+import { ApprovalSchema } from './approval.ts'
 
 export const errorTable = {
   invalid_request: { status: 400, title: 'The request is not valid', retryable: false },
@@ -41,6 +42,8 @@ export const ErrorSchema = v.object({
   retryable: v.boolean(),
   /** Where validation failed: a path like `input.0.text`, and why. */
   issues: v.optional(v.array(v.object({ path: v.string(), message: v.string() }))),
+  /** With `approval_resolved`: the approval, with the answer that won. */
+  approval: v.optional(ApprovalSchema),
 })
 export type ErrorBody = v.InferOutput<typeof ErrorSchema>
 
@@ -66,6 +69,8 @@ export const ProblemSchema = v.object({
   code: ErrorCodeSchema,
   retryable: v.boolean(),
   issues: v.optional(v.array(v.object({ path: v.string(), message: v.string() }))),
+  /** With `approval_resolved`: the approval, with the answer that won. */
+  approval: v.optional(ApprovalSchema),
 })
 export type Problem = v.InferOutput<typeof ProblemSchema>
 
@@ -79,5 +84,6 @@ export function toProblem(error: Refusal): Problem {
     code: error.code,
     retryable: error.retryable,
     ...(error.issues && { issues: error.issues }),
+    ...(error.approval && { approval: error.approval }),
   }
 }

@@ -3,9 +3,10 @@
  * is added, never changed. Clients ignore types they do not know.
  */
 import * as v from 'valibot'
-import { BySchema } from './access.ts'
+import { ApprovalSchema } from './approval.ts'
+import { BySchema } from './by.ts'
 import { ErrorSchema } from './errors.ts'
-import { MessageIdSchema, SeqSchema, SessionIdSchema, TimeSchema, TurnIdSchema } from './ids.ts'
+import { ApprovalIdSchema, MessageIdSchema, SeqSchema, SessionIdSchema, TimeSchema, TurnIdSchema } from './ids.ts'
 import { InputPartSchema, MessageSchema } from './message.ts'
 import { AgentNameSchema, SettingsSchema } from './session.ts'
 import { TurnSourceSchema, TurnUsageSchema, WhenBusySchema } from './turn.ts'
@@ -77,6 +78,17 @@ const TurnStartedSchema = v.object({
   inputSeqs: v.array(SeqSchema),
   agent: AgentNameSchema,
   window: v.number(),
+  /** What becomes of the turn if its server stops; `resume` where it is left out. */
+  recovery: v.optional(v.picklist(['resume', 'interrupt'])),
+})
+
+/** Every call that is left waits for a person: nothing runs until one of these is answered. */
+const TurnWaitingSchema = v.object({
+  ...ofTurn,
+  type: v.literal('turn.waiting'),
+  approvalIds: v.array(ApprovalIdSchema),
+  /** What the turn has cost so far. */
+  usage: TurnUsageSchema,
 })
 
 const TurnResumedSchema = v.object({
@@ -96,7 +108,31 @@ const MessageCompletedSchema = v.object({
   contextSeq: SeqSchema,
   /** A steered input that stands here: the seq of its `turn.steered`. */
   steeredSeq: v.optional(SeqSchema),
+  /** Present when it changed: tokens that the model which answered can take. */
+  window: v.optional(v.number()),
 })
+
+/** From here on the tool may have had its effect. */
+const ToolStartedSchema = v.object({
+  ...ofTurn,
+  type: v.literal('tool.started'),
+  toolCallId: v.string(),
+  toolName: v.string(),
+  /** It may be started again if its end is never heard of. */
+  idempotent: v.boolean(),
+})
+
+const ApprovalRequestedSchema = v.object({
+  ...ofTurn,
+  type: v.literal('approval.requested'),
+  approval: ApprovalSchema,
+  /** The tool that waits may be started again if its end is never heard of. */
+  idempotent: v.boolean(),
+})
+const ApprovalResolvedSchema = v.object({ ...ofTurn, type: v.literal('approval.resolved'), approval: ApprovalSchema })
+
+/** The agent noted something for later, or (`text` null) forgot it again. */
+const NoteWrittenSchema = v.object({ ...ofTurn, type: v.literal('note.written'), key: v.string(), text: v.nullable(v.string()) })
 
 /** A terminal event holds all that its turn's representation needs, so that an old turn is two reads away. */
 const ended = {
@@ -121,8 +157,13 @@ export const EventSchema = v.variant('type', [
   TurnAmendedSchema,
   TurnSteeredSchema,
   TurnStartedSchema,
+  TurnWaitingSchema,
   TurnResumedSchema,
   MessageCompletedSchema,
+  ToolStartedSchema,
+  ApprovalRequestedSchema,
+  ApprovalResolvedSchema,
+  NoteWrittenSchema,
   TurnCompletedSchema,
   TurnFailedSchema,
   TurnCancelledSchema,

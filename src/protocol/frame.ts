@@ -1,9 +1,9 @@
 /** Frames of the socket: JSON, one object in each text frame. An SSE event's `data` is the very frame of the socket. */
 import * as v from 'valibot'
-import { UpdateSessionSchema } from './body.ts'
+import { AnswerApprovalSchema, UpdateSessionSchema } from './body.ts'
 import { ErrorSchema } from './errors.ts'
 import { EventSchema } from './event.ts'
-import { MessageIdSchema, SeqSchema, SessionIdSchema, TurnIdSchema } from './ids.ts'
+import { ApprovalIdSchema, MessageIdSchema, SeqSchema, SessionIdSchema, TurnIdSchema } from './ids.ts'
 import { limits } from './limits.ts'
 import { InputSchema, PartSchema } from './message.ts'
 import { SessionSchema } from './session.ts'
@@ -91,6 +91,7 @@ export const ClientFrameSchema = v.variant('type', [
     whenBusy: v.optional(WhenBusySchema, 'enqueue'),
   }),
   v.strictObject({ ...envelope, type: v.literal('cancel'), turnId: TurnIdSchema }),
+  v.strictObject({ ...envelope, type: v.literal('approve'), approvalId: ApprovalIdSchema, ...AnswerApprovalSchema.entries }),
   v.strictObject({ ...envelope, type: v.literal('update'), patch: UpdateSessionSchema }),
 ])
 export type ClientFrame = v.InferOutput<typeof ClientFrameSchema>

@@ -5,6 +5,8 @@
  *
  *   trn_ + 10 characters: seq of its `turn.queued` + 16 characters of entropy
  *   msg_ + 7 characters: a seq + 3 characters: a number within it + the 16 characters of its turn
+ *   apr_ + 10 characters: seq of its `approval.requested` + the 16 characters of its turn
+ *   out_ + the 26 characters of the tool message whose output it is
  */
 import * as v from 'valibot'
 
@@ -28,6 +30,7 @@ export const TurnIdSchema = idOf('trn')
 export const MessageIdSchema = idOf('msg')
 export const ApprovalIdSchema = idOf('apr')
 export const CompactionIdSchema = idOf('cmp')
+export const OutputRefSchema = idOf('out')
 export const KeyIdSchema = idOf('key')
 
 /** Position of an event in its session: 1, 2, 3 … without a gap. */
@@ -93,6 +96,38 @@ export function entropyOf(turnId: string): string {
 export function messageIdAt(seq: number, ordinal: number, turnId: string): string {
   const place = encodeInteger(seq, MESSAGE_SEQ_LENGTH) + encodeInteger(ordinal, ORDINAL_LENGTH)
   return `msg_${place}${entropyOf(turnId)}`
+}
+
+export function approvalIdAt(requestedSeq: number, turnId: string): string {
+  return `apr_${encodeInteger(requestedSeq, TURN_SEQ_LENGTH)}${entropyOf(turnId)}`
+}
+
+/** The seq at which an approval of this id must have been requested; whether it was, only the log knows. */
+export function requestedSeqOf(approvalId: string): number {
+  return decodeInteger(approvalId.slice(4, 4 + TURN_SEQ_LENGTH))
+}
+
+/** The message of a tool's result: `seq` is that of its own `message.completed`. */
+export function toolMessageIdAt(seq: number, turnId: string): string {
+  return messageIdAt(seq, 1, turnId)
+}
+
+/** Names the whole output of the tool message at `seq`. */
+export function outputRefAt(seq: number, turnId: string): string {
+  return `out_${toolMessageIdAt(seq, turnId).slice(4)}`
+}
+
+/** The seq of the message whose output this names. */
+export function outputSeqOf(outputRef: string): number {
+  return decodeInteger(outputRef.slice(4, 4 + MESSAGE_SEQ_LENGTH))
+}
+
+/**
+ * Dormouse names tool calls itself, for providers' ids are not unique over a session (some count from 0 in every answer), and
+ * a tool receives this id as its idempotency key. Its characters and its length (33) are such that every provider takes it.
+ */
+export function toolCallIdAt(messageId: string, index: number): string {
+  return `call_${messageId.slice(4)}${encodeInteger(index, 2)}`
 }
 
 /** The id of the message that stands in a context for what was left out before it; no message of the log has it. */

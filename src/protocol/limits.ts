@@ -36,6 +36,27 @@ export const limits = {
   socketBufferBytes: 4 * 1024 * 1024,
   /** Largest message an agent may make: beyond it the turn ends with finish reason `length`. */
   messageBytes: 16 * 1024 * 1024,
+  modelCharacters: 200,
+  policies: 100,
+  /** Calls of one answer; what a model calls beyond them is refused, and told so. Also the most approvals that can be pending. */
+  toolCallsPerStep: 32,
+  /** UTF-8 of the JSON of one call's input. */
+  toolInputBytes: 1024 * 1024,
+  /** An output above stands as a preview in the log; the whole is kept beside it. */
+  inlineOutputBytes: 64 * 1024,
+  outputPreviewCharacters: 16 * 1024,
+  /** The most that a tool may answer, whatever its own `maxOutputBytes` says. */
+  outputBytes: 16 * 1024 * 1024,
+  reasonCharacters: 1000,
+  /** What an agent has noted of a session. */
+  notes: 64,
+  noteKeyCharacters: 64,
+  noteBytes: 2048,
+  agentTools: 64,
+  agentBytes: 256 * 1024,
+  mcpServers: 16,
+  /** Tools that one MCP server may bring; the rest is left out. */
+  mcpTools: 128,
 } as const
 
 const utf8 = new TextEncoder()

@@ -5,6 +5,13 @@ import { MessageIdSchema, SeqSchema, TimeSchema, TurnIdSchema } from './ids.ts'
 
 const TextPartSchema = v.strictObject({ type: v.literal('text'), text: v.string() })
 
+/** What a provider wants back with a part in the next step, by provider: a signature of its reasoning, say. Opaque to clients. */
+const ProviderMetadataSchema = v.record(v.string(), v.record(v.string(), v.unknown()))
+export type ProviderMetadata = v.InferOutput<typeof ProviderMetadataSchema>
+const ofProvider = { providerMetadata: v.optional(ProviderMetadataSchema) }
+
+const OutputTextPartSchema = v.strictObject({ ...TextPartSchema.entries, ...ofProvider })
+
 /** A file by address (`url`, http or https) or by value (`data`, base64); exactly one of the two. */
 const FilePartSchema = v.pipe(
   v.strictObject({
@@ -17,13 +24,15 @@ const FilePartSchema = v.pipe(
   v.check((part) => (part.url === undefined) !== (part.data === undefined), 'needs either url or data'),
 )
 
-const ReasoningPartSchema = v.strictObject({ type: v.literal('reasoning'), text: v.string() })
+const ReasoningPartSchema = v.strictObject({ type: v.literal('reasoning'), text: v.string(), ...ofProvider })
 
+/** `input` is the JSON's text while it streams, and for good when it is no JSON. */
 const ToolCallPartSchema = v.strictObject({
   type: v.literal('tool-call'),
   toolCallId: v.string(),
   toolName: v.string(),
   input: v.unknown(),
+  ...ofProvider,
 })
 
 /** `outputRef` and `bytes` stand on an output too large to inline: `output` is then a preview. */
@@ -41,8 +50,16 @@ const ToolResultPartSchema = v.strictObject({
 export const InputPartSchema = v.variant('type', [TextPartSchema, FilePartSchema])
 export type InputPart = v.InferOutput<typeof InputPartSchema>
 
-export const PartSchema = v.variant('type', [TextPartSchema, FilePartSchema, ReasoningPartSchema, ToolCallPartSchema, ToolResultPartSchema])
+export const PartSchema = v.variant('type', [
+  OutputTextPartSchema,
+  FilePartSchema,
+  ReasoningPartSchema,
+  ToolCallPartSchema,
+  ToolResultPartSchema,
+])
 export type Part = v.InferOutput<typeof PartSchema>
+export type ToolCallPart = v.InferOutput<typeof ToolCallPartSchema>
+export type ToolResultPart = v.InferOutput<typeof ToolResultPartSchema>
 
 /** A turn's input: a plain string stands for one text part. */
 export const InputSchema = v.union([
@@ -73,7 +90,10 @@ export const MessageSchema = v.object({
   model: v.optional(v.string()),
   agentVersion: v.optional(v.string()),
   usage: v.optional(TokenUsageSchema),
-  /** `stop`, `length`, `tool-calls`, `steered`; or how the turn was cut: `cancelled`, `interrupted`, `error`. */
+  /**
+   * `stop`, `length`, `content-filter`, `tool-calls`, `steered`, `other`; or how the turn was cut: `cancelled`, `interrupted`,
+   * `error`, `time-limit`.
+   */
   finishReason: v.optional(v.string()),
   /** The message left the context: a summary stands for it there. */
   compacted: v.optional(v.boolean()),

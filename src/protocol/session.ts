@@ -1,9 +1,10 @@
 import * as v from 'valibot'
 import { jsonBytes, limits } from './limits.ts'
-import { ApprovalIdSchema, CompactionIdSchema, SeqSchema, SessionIdSchema, TimeSchema, TurnIdSchema } from './ids.ts'
-import { BySchema } from './access.ts'
+import { CompactionIdSchema, SeqSchema, SessionIdSchema, TimeSchema } from './ids.ts'
+import { ApprovalSchema } from './approval.ts'
 import { TokenUsageSchema } from './message.ts'
 import { notArray } from './not-array.ts'
+import { ApprovalExpirySchema, BudgetsSchema, CompactionSettingsSchema, PoliciesSchema } from './policy.ts'
 import { TurnSchema } from './turn.ts'
 
 function maxBytes<T>(bytes: number) {
@@ -22,28 +23,19 @@ export const TagsSchema = v.pipe(
 export const InstructionsSchema = v.pipe(v.string(), maxBytes(limits.instructionsBytes))
 export const MetadataSchema = v.pipe(notArray(v.record(v.string(), v.unknown())), maxBytes(limits.metadataBytes))
 export const AgentNameSchema = v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9_-]{0,63}$/, 'must be 1 to 64 characters of a-z, 0-9, _ and -'))
-export const ModelNameSchema = v.pipe(v.string(), v.minLength(1), v.maxLength(limits.nameCharacters))
+/** `provider/model`, like `openai/gpt-5-mini`; agents without a model, as the demo, take no notice of it. */
+export const ModelNameSchema = v.pipe(v.string(), v.minLength(1), v.maxLength(limits.modelCharacters))
 
 /** Settings of one session; what is left out follows its agent's definition. */
 export const SettingsSchema = v.pipe(
   notArray(
     v.strictObject({
-      compaction: v.optional(
-        v.strictObject({
-          auto: v.optional(v.boolean()),
-          reserveTokens: v.optional(positiveInteger),
-          keepRecentTokens: v.optional(positiveInteger),
-        }),
-      ),
-      policies: v.optional(
-        v.array(v.strictObject({ tool: v.pipe(v.string(), v.minLength(1)), action: v.picklist(['allow', 'ask', 'deny']) })),
-      ),
+      compaction: v.optional(CompactionSettingsSchema),
+      policies: v.optional(PoliciesSchema),
       /** Tools that run without asking in this session. */
-      allow: v.optional(v.array(v.string())),
-      approvalExpiresInSeconds: v.optional(positiveInteger),
-      budgets: v.optional(
-        v.strictObject({ steps: v.optional(positiveInteger), tokens: v.optional(positiveInteger), seconds: v.optional(positiveInteger) }),
-      ),
+      allow: v.optional(v.array(v.pipe(v.string(), v.minLength(1), v.maxLength(limits.nameCharacters)))),
+      approvalExpiresInSeconds: v.optional(ApprovalExpirySchema),
+      budgets: v.optional(BudgetsSchema),
       retentionDays: v.optional(positiveInteger),
     }),
   ),
@@ -51,27 +43,19 @@ export const SettingsSchema = v.pipe(
 )
 export type Settings = v.InferOutput<typeof SettingsSchema>
 
-/** A tool call that waits for a person's yes or no. */
-export const ApprovalSchema = v.object({
-  id: ApprovalIdSchema,
-  turnId: TurnIdSchema,
-  toolCallId: v.string(),
-  toolName: v.string(),
-  input: v.unknown(),
-  inputHash: v.string(),
-  requestedAt: TimeSchema,
-  expiresAt: TimeSchema,
-  status: v.picklist(['pending', 'allowed', 'denied', 'expired', 'withdrawn']),
-  resolvedBy: v.nullable(BySchema),
-  resolvedAt: v.nullable(TimeSchema),
-  reason: v.nullable(v.string()),
-})
-export type Approval = v.InferOutput<typeof ApprovalSchema>
-
 export const SessionStatusSchema = v.picklist(['idle', 'running', 'waiting'])
 export type SessionStatus = v.InferOutput<typeof SessionStatusSchema>
 
 const ParentSchema = v.nullable(v.object({ id: SessionIdSchema, seq: SeqSchema }))
+
+/** Totals over all turns that were started, the running one's durable steps included; time and rows count when a turn ends. */
+export const SessionUsageSchema = v.object({
+  turns: v.number(),
+  ...TokenUsageSchema.entries,
+  activeMs: v.number(),
+  storage: v.object({ rowsRead: v.number(), rowsWritten: v.number() }),
+})
+export type SessionUsage = v.InferOutput<typeof SessionUsageSchema>
 
 /** A session as of `head`: a function of its log up to there, and of nothing else. */
 export const SessionSchema = v.object({
@@ -100,8 +84,7 @@ export const SessionSchema = v.object({
     messages: v.number(),
     compaction: v.nullable(v.object({ id: CompactionIdSchema, firstKeptSeq: SeqSchema })),
   }),
-  /** `turns` counts the turns that were started. */
-  usage: v.object({ turns: v.number(), ...TokenUsageSchema.entries }),
+  usage: SessionUsageSchema,
 })
 export type Session = v.InferOutput<typeof SessionSchema>
 

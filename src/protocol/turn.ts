@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { BySchema } from './access.ts'
+import { BySchema } from './by.ts'
 import { ErrorSchema } from './errors.ts'
 import { TimeSchema, TurnIdSchema } from './ids.ts'
 import { PartSchema, TokenUsageSchema } from './message.ts'

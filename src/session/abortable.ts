@@ -1,4 +1,4 @@
-/** Waiting that ends when a signal does: an agent that ignores its signal must not keep the object awake. */
+/** Waiting that ends when a signal does: whoever ignores its signal must not keep the object awake. */
 import type { Host } from './host.ts'
 
 export function sleepUntilAborted(host: Host, ms: number, signal: AbortSignal): Promise<void> {
@@ -28,4 +28,14 @@ export function untilAborted<T>(iterator: AsyncIterator<T>, signal: AbortSignal)
         iterator.next().then(resolve, reject)
       }),
   }
+}
+
+/** The promise's outcome, or a rejection with the signal's reason, whichever comes first. */
+export function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason as Error)
+    const onAbort = () => reject(signal.reason as Error)
+    signal.addEventListener('abort', onAbort, { once: true })
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+  })
 }

@@ -2,11 +2,13 @@
  * Where commands of people come in, over HTTP and over sockets alike: each becomes a command of the core with all it needs
  * to know, is executed, and answered with the current representation of what it made or changed.
  */
-import type { AgentRegistry } from '../agents/agent.ts'
+import type { Agent } from '../agents/agent.ts'
 import type { Receipt } from '../protocol/commit.ts'
 import { ENTROPY_LENGTH } from '../protocol/ids.ts'
 import { byOf, type Principal } from '../protocol/access.ts'
-import type { CreateSession, SubmitTurn, UpdateSession } from '../protocol/body.ts'
+import { nextApprovalExpiry } from '../core/pending-effects.ts'
+import type { Approval } from '../protocol/approval.ts'
+import type { AnswerApproval, CreateSession, SubmitTurn, UpdateSession } from '../protocol/body.ts'
 import { refuse, type Refusal } from '../protocol/errors.ts'
 import type { Session } from '../protocol/session.ts'
 import type { Turn, TurnSource } from '../protocol/turn.ts'
@@ -14,9 +16,10 @@ import type { SessionStore } from '../storage/session-store.ts'
 import type { Execution, Identity, Ledger } from './commit.ts'
 import { fingerprintOf } from './fingerprint.ts'
 import type { Host } from './host.ts'
+import { readApproval } from './read-approvals.ts'
 import { readSession } from './read-session.ts'
 import { readTurn, turnStatus } from './read-turns.ts'
-import type { TurnRunner } from './run-effect.ts'
+import type { TurnRunner } from './turn-runner.ts'
 
 /** Who asks, and the idempotency key that came with it. */
 export interface Caller {
@@ -31,19 +34,16 @@ export class Admission {
   readonly #ledger: Ledger
   readonly #store: SessionStore
   readonly #runner: TurnRunner
-  readonly #agents: AgentRegistry
 
-  constructor(host: Host, ledger: Ledger, store: SessionStore, runner: TurnRunner, agents: AgentRegistry) {
+  constructor(host: Host, ledger: Ledger, store: SessionStore, runner: TurnRunner) {
     this.#host = host
     this.#ledger = ledger
     this.#store = store
     this.#runner = runner
-    this.#agents = agents
   }
 
-  create(caller: Caller, sessionId: string, body: CreateSession): Outcome<Session> {
-    const agent = this.#agents.get(body.agent ?? this.#agents.defaultName)
-    if (!agent) return unknownAgent(body.agent)
+  /** `agent`: the one that the body names, or the default. */
+  create(caller: Caller, sessionId: string, body: CreateSession, agent: Agent): Outcome<Session> {
     const execution = this.#ledger.execute(
       { type: 'createSession', by: byOf(caller.principal), sessionId, profile: { ...body, agent: agent.name }, window: agent.window },
       identityOf(caller, 'create', body),
@@ -51,14 +51,13 @@ export class Admission {
     return this.#answer(execution, () => this.#session(caller))
   }
 
-  update(caller: Caller, patch: UpdateSession, ifMatch: number | null): Outcome<Session> {
+  /** `agent`: the session's, as it will be, where the patch changes it or its model. */
+  update(caller: Caller, patch: UpdateSession, ifMatch: number | null, agent: Agent | null): Outcome<Session> {
     const identity = identityOf(caller, 'update', { patch })
     const known = identity && this.#ledger.recall({ type: 'updateSession' }, identity)
     if (!known && ifMatch !== null && ifMatch !== this.#ledger.state?.head) {
       return refuse('precondition_failed', `The head is ${this.#ledger.state?.head}, not ${ifMatch}.`)
     }
-    const agent = patch.agent === undefined ? null : this.#agents.get(patch.agent)
-    if (patch.agent !== undefined && !agent) return unknownAgent(patch.agent)
     const by = byOf(caller.principal)
     const execution = this.#ledger.execute({ type: 'updateSession', by, patch, window: agent?.window ?? null }, identity)
     return this.#answer(execution, () => this.#session(caller))
@@ -91,6 +90,26 @@ export class Admission {
     return this.#answer(execution, () => this.#turn(turnId))
   }
 
+  answerApproval(caller: Caller, approvalId: string, answer: AnswerApproval): Outcome<Approval> {
+    this.expireApprovals()
+    const { decision, scope, reason = null } = answer
+    const by = byOf(caller.principal)
+    const past = readApproval(this.#store, approvalId)
+    const execution = this.#ledger.execute(
+      { type: 'answerApproval', by, approvalId, decision, scope, reason, past, report: this.#runner.report() },
+      identityOf(caller, 'answerApproval', { approvalId, ...answer }),
+    )
+    return this.#answer(execution, () => this.#approval(approvalId))
+  }
+
+  /** Those whose time is over, before anybody answers them, and when the alarm says so. */
+  expireApprovals(): void {
+    const state = this.#ledger.state
+    const expiresAt = state && nextApprovalExpiry(state)
+    if (expiresAt === null || expiresAt > this.#host.now()) return
+    this.#ledger.execute({ type: 'expireApprovals', report: this.#runner.report() })
+  }
+
   revokeTokens(caller: Caller): Outcome<null> {
     const execution = this.#ledger.execute({ type: 'revokeTokens', by: byOf(caller.principal) }, identityOf(caller, 'revokeTokens', {}))
     return this.#answer(execution, () => null)
@@ -106,6 +125,12 @@ export class Admission {
     return readSession(this.#store, state, principal)
   }
 
+  #approval(approvalId: string): Approval {
+    const approval = readApproval(this.#store, approvalId)
+    if (!approval) throw new Error('An answered approval is not in the log')
+    return approval
+  }
+
   #turn(turnId: string | undefined): Turn {
     const state = this.#ledger.state
     const turn = state && turnId !== undefined && readTurn(this.#store, state, turnId)
@@ -116,8 +141,4 @@ export class Admission {
 
 function identityOf({ key }: Caller, verb: string, body: unknown): Identity | null {
   return key === undefined ? null : { key, fingerprint: fingerprintOf(verb, body) }
-}
-
-function unknownAgent(name: string | undefined) {
-  return refuse('invalid_request', `There is no agent named ${name}.`, { issues: [{ path: 'agent', message: 'is not known here' }] })
 }

@@ -27,6 +27,10 @@ export type Identity = Pick<RememberedCommand, 'key' | 'fingerprint'>
 
 export type Execution = { ok: true; receipt: Receipt; replayed: boolean } | { ok: false; error: Refusal }
 
+/** Whole outputs by the id of their tool call. */
+export type Outputs = ReadonlyMap<string, string>
+const noOutputs: Outputs = new Map()
+
 export type CommitListener = (events: Event[], state: SessionState) => void
 
 export class Ledger {
@@ -65,7 +69,8 @@ export class Ledger {
     this.#listeners.push(listener)
   }
 
-  execute(command: Command, identity: Identity | null = null): Execution {
+  /** `outputs`: whole outputs by tool call, to be kept with the messages that show their previews. */
+  execute(command: Command, identity: Identity | null = null, outputs: Outputs = noOutputs): Execution {
     const known = identity ? this.recall(command, identity) : null
     if (known) return known
     const decision = decide(this.#state, command, this.#host.now())
@@ -73,7 +78,7 @@ export class Ledger {
     const { events, state, receipt } = decision
     const commit = { events, ...(identity && { command: { ...identity, receipt } }) }
     // Deciding has reduced the events already; only the first commit adds what its command was.
-    if (events.length > 0) this.#commit(commit, this.#state && state ? state : foldCommit(null, commit))
+    if (events.length > 0) this.#commit(commit, this.#state && state ? state : foldCommit(null, commit), outputs)
     return { ok: true, receipt, replayed: false }
   }
 
@@ -93,11 +98,11 @@ export class Ledger {
     return this.#window
   }
 
-  #commit(commit: Commit, state: SessionState): void {
+  #commit(commit: Commit, state: SessionState, outputs: Outputs): void {
     const before = this.#state
     const window = remember(this.#idempotencyWindow(), commit)
     this.#meter.beginsWith(before, state)
-    const rowsSinceSnapshot = this.#write(commit, state, window)
+    const rowsSinceSnapshot = this.#write(commit, state, window, outputs)
     this.#store.remember(commit)
     this.#readStore.remember(commit)
     this.#meter.endsWith(before, state)
@@ -108,13 +113,14 @@ export class Ledger {
   }
 
   /** Snapshot and alarm go first, so that a terminal event can tell what its whole turn has cost, itself included. */
-  #write(commit: Commit, state: SessionState, window: IdempotencyWindow): number {
+  #write(commit: Commit, state: SessionState, window: IdempotencyWindow, outputs: Outputs): number {
     try {
       return this.#host.transaction(() => {
         this.#alarm.ensure(this.#host.now() + leaseMs)
         const rows = this.#rowsSinceSnapshot + Math.ceil(jsonBytes(commit) / MAX_BODY_BYTES)
         const isSnapshotDue = rows >= snapshotEveryRows
         if (isSnapshotDue) this.#saveSnapshot(lastSeqOf(commit), state, window)
+        this.#saveOutputs(commit, outputs)
         this.#tellCost(commit, rows - this.#rowsSinceSnapshot)
         this.#store.append(commit)
         return isSnapshotDue ? 0 : rows
@@ -128,6 +134,17 @@ export class Ledger {
   #saveSnapshot(seq: number, state: SessionState, window: IdempotencyWindow): void {
     this.#store.snapshots.save({ seq, state })
     this.#store.snapshots.saveWindow({ seq, commands: window })
+  }
+
+  #saveOutputs({ events }: Commit, outputs: Outputs): void {
+    if (outputs.size === 0) return
+    for (const event of events) {
+      if (event.type !== 'message.completed') continue
+      for (const part of event.message.parts) {
+        const whole = part.type === 'tool-result' && part.outputRef !== undefined ? outputs.get(part.toolCallId) : undefined
+        if (whole !== undefined) this.#store.outputs.save(event.seq, whole)
+      }
+    }
   }
 
   #tellCost(commit: Commit, ownRows: number): void {

@@ -13,6 +13,8 @@ export class ContextMemory {
   readonly #store: SessionStore
   /** Null: nothing was asked yet. */
   #messages: Message[] | null = null
+  /** Where the messages begin. */
+  #fromSeq = 0
   /** Looking for calls without a result would cost a walk over the context in every step. */
   #hasCalls = false
 
@@ -28,7 +30,10 @@ export class ContextMemory {
   /** The messages that a step gets whose context is built as of the state's head. */
   messages({ context, head }: SessionState): Message[] {
     const fromSeq = context.spans[0]?.fromSeq ?? head + 1
+    // A model that takes more was chosen: what was let go is wanted again.
+    if (fromSeq < this.#fromSeq) this.#messages = null
     this.#messages ??= this.#add([], readMessagesBetween(this.#store, fromSeq - 1, head))
+    this.#fromSeq = fromSeq
     const omitted = this.#messages.findIndex((message) => message.seq >= fromSeq)
     if (omitted > 0) this.#messages.splice(0, omitted)
     return withOmissionMarker(this.#hasCalls ? withToolResults(this.#messages) : this.#messages, context.omittedMessages)

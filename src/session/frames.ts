@@ -1,16 +1,20 @@
 /** Frames that clients send: each is parsed, authorised and executed, and gets exactly one reply. */
 import * as v from 'valibot'
+import type { Agent } from '../agents/agent.ts'
 import { authorize, type Verb } from '../protocol/access.ts'
-import { isConfiguration } from '../protocol/body.ts'
+import { isConfiguration, type UpdateSession } from '../protocol/body.ts'
 import { refuse, type Refusal, type Result } from '../protocol/errors.ts'
 import { ClientFrameSchema, closeCodes, FrameIdSchema, type ClientFrame } from '../protocol/frame.ts'
 import { parseJson, parseWith } from '../protocol/json.ts'
 import { limits } from '../protocol/limits.ts'
 import type { Admission, Caller, Outcome } from './admission.ts'
 import type { Connection, Connections } from './connections.ts'
-import type { LogEntry } from './host.ts'
+import type { Host } from './host.ts'
 
 type FrameId = string | number | null
+
+/** The agent that a session will have with this patch; null: the one it has. */
+type AgentFor = (patch: UpdateSession) => Promise<Result<Agent | null>>
 
 /** The verb of each frame type of the contract, for those too that this server does not take yet. */
 const frameVerbs: Record<string, Verb> = {
@@ -28,28 +32,35 @@ const frameVerbs: Record<string, Verb> = {
 const EnvelopeSchema = v.looseObject({ id: FrameIdSchema, type: v.string() })
 
 export class Frames {
+  readonly #host: Host
   readonly #connections: Connections
   readonly #admission: Admission
   readonly #sessionId: string
-  readonly #log: (entry: LogEntry) => void
+  readonly #agentFor: AgentFor
 
-  constructor(connections: Connections, admission: Admission, sessionId: string, log: (entry: LogEntry) => void) {
+  constructor(host: Host, connections: Connections, admission: Admission, sessionId: string, agentFor: AgentFor) {
+    this.#host = host
     this.#connections = connections
     this.#admission = admission
     this.#sessionId = sessionId
-    this.#log = log
+    this.#agentFor = agentFor
   }
 
   receive(connection: Connection, frame: string | ArrayBuffer): void {
     if (!this.#connections.isAuthorized(connection)) return
     const { id, outcome } = this.#take(connection, frame)
+    if (outcome instanceof Promise) this.#host.background(outcome.then((late) => this.#reply(connection, id, late)))
+    else this.#reply(connection, id, outcome)
+  }
+
+  #reply(connection: Connection, id: FrameId, outcome: Outcome<unknown>): void {
     if (outcome.ok) {
       connection.badFrames = 0
       this.#connections.send(connection, { type: 'reply', id, ok: true, result: outcome.value })
     } else this.#refuse(connection, id, outcome.error)
   }
 
-  #take(connection: Connection, frame: string | ArrayBuffer): { id: FrameId; outcome: Outcome<unknown> } {
+  #take(connection: Connection, frame: string | ArrayBuffer): { id: FrameId; outcome: Outcome<unknown> | Promise<Outcome<unknown>> } {
     if (typeof frame !== 'string') return { id: null, outcome: refuse('invalid_request', 'Frames are text; this one was binary.') }
     if (isTooLong(frame)) return { id: null, outcome: refuse('payload_too_large', `A frame may have ${limits.frameBytes} bytes.`) }
     const json = parseJson(frame)
@@ -71,23 +82,39 @@ export class Frames {
   }
 
   /** A throw means a bug or broken storage; the client still learns that its frame was not taken. */
-  #execute({ principal }: Connection, frame: ClientFrame): Outcome<unknown> {
+  #execute(connection: Connection, frame: ClientFrame): Outcome<unknown> | Promise<Outcome<unknown>> {
+    const { principal } = connection
+    if (frame.type !== 'update') return this.#safely(frame.type, () => this.#command({ principal, key: frame.key }, frame))
+    const { patch } = frame
+    const update = (agent: Agent | null) =>
+      this.#safely(frame.type, () => this.#admission.update({ principal, key: frame.key }, patch, null, agent))
+    if (patch.agent === undefined && patch.model === undefined) return update(null)
+    // What came meanwhile may have ended the connection, and with it the right to ask.
+    return this.#agentFor(patch).then((agent) => {
+      if (!agent.ok) return agent
+      return connection.open ? update(agent.value) : refuse('unauthorized', 'The connection was closed.')
+    })
+  }
+
+  #safely(type: string, command: () => Outcome<unknown>): Outcome<unknown> {
     try {
-      return this.#command({ principal, key: frame.key }, frame)
+      return command()
     } catch (error) {
-      this.#log({ event: 'frame.failed', level: 'error', type: frame.type, error: error instanceof Error ? error.name : 'unknown' })
+      this.#host.log({ event: 'frame.failed', level: 'error', type, error: error instanceof Error ? error.name : 'unknown' })
       return refuse('internal', 'The command could not be taken. Send it again under the same key.')
     }
   }
 
-  #command(caller: Caller, frame: ClientFrame): Outcome<unknown> {
+  #command(caller: Caller, frame: Exclude<ClientFrame, { type: 'update' }>): Outcome<unknown> {
     switch (frame.type) {
       case 'turn':
         return this.#admission.submitTurn(caller, { input: frame.input, whenBusy: frame.whenBusy }, 'socket')
       case 'cancel':
         return this.#admission.cancelTurn(caller, frame.turnId)
-      case 'update':
-        return this.#admission.update(caller, frame.patch, null)
+      case 'approve': {
+        const { approvalId, decision, scope, reason } = frame
+        return this.#admission.answerApproval(caller, approvalId, { decision, scope, ...(reason !== undefined && { reason }) })
+      }
     }
   }
 
@@ -101,8 +128,8 @@ export class Frames {
   }
 }
 
-function bodyOf({ code, message, retryable, issues }: Refusal) {
-  return { code, message, retryable, ...(issues && { issues }) }
+function bodyOf({ retryAfterSeconds: _, ...body }: Refusal) {
+  return body
 }
 
 function isTooLong(text: string): boolean {

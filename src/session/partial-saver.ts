@@ -37,7 +37,7 @@ export class PartialSaver {
   #save(generation: number, assembly: MessageAssembly): void {
     const { turnId, messageId, contextSeq } = assembly
     const { activeMs, storage } = this.#meter.cost()
-    const parts = assembly.snapshot()
+    const parts = assembly.said()
     this.#host.transaction(() => this.#store.partial.save({ generation, turnId, messageId, parts, contextSeq, activeMs, ...storage }))
   }
 }

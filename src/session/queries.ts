@@ -2,17 +2,21 @@
 import type { SessionState } from '../core/state.ts'
 import { refuse, type Result } from '../protocol/errors.ts'
 import { withoutInstructions } from '../protocol/event.ts'
-import { queuedSeqOf } from '../protocol/ids.ts'
+import { outputSeqOf, queuedSeqOf } from '../protocol/ids.ts'
 import type { Turn } from '../protocol/turn.ts'
 import type { SessionStore } from '../storage/session-store.ts'
-import { readEvents } from './read-log.ts'
+import { readApprovals } from './read-approvals.ts'
+import { eventAt, readEvents } from './read-log.ts'
 import { readContext, readMessages, readTurnMessages, searchMessages } from './read-messages.ts'
 import { readSession } from './read-session.ts'
 import { readTurn, readTurns } from './read-turns.ts'
 import type { SessionRequest, SessionVerbs } from './requests.ts'
 import { stateAt } from './restore.ts'
 
-export type QueryVerb = Exclude<keyof SessionVerbs, 'create' | 'update' | 'erase' | 'submitTurn' | 'cancelTurn' | 'revokeTokens'>
+export type QueryVerb = Exclude<
+  keyof SessionVerbs,
+  'create' | 'update' | 'erase' | 'submitTurn' | 'cancelTurn' | 'answerApproval' | 'revokeTokens'
+>
 
 export function answerQuery(
   store: SessionStore,
@@ -35,12 +39,22 @@ export function answerQuery(
     case 'getContext':
       return context(store, state, request)
     case 'listApprovals':
-      return { ok: true, value: { items: [], next: null } }
+      return { ok: true, value: readApprovals(store, state, request.args) }
+    case 'getOutput':
+      return output(store, request.args.outputRef)
     case 'search':
       return { ok: true, value: searchMessages(store, state, request.args) }
     case 'tokenEpoch':
       return { ok: true, value: { epoch: state.tokenEpoch } }
   }
+}
+
+function output(store: SessionStore, outputRef: string): Result<{ text: string }> {
+  const event = eventAt(store, outputSeqOf(outputRef))
+  const parts = event?.type === 'message.completed' ? event.message.parts : []
+  const isThere = event !== null && parts.some((part) => part.type === 'tool-result' && part.outputRef === outputRef)
+  const text = isThere ? store.outputs.at(event.seq) : null
+  return text === null ? refuse('not_found', 'There is no such output in this session.') : { ok: true, value: { text } }
 }
 
 function turnOr404(turn: Turn | null): Result<Turn> {
@@ -67,7 +81,7 @@ function context(store: SessionStore, state: SessionState, { args }: SessionRequ
   if (refused) return refused
   const at = args.at ?? state.head
   const past = at === state.head ? state : stateAt(store, at)
-  return { ok: true as const, value: readContext(store, past?.context ?? state.context, at) }
+  return { ok: true as const, value: readContext(store, past ?? state, at) }
 }
 
 function beyondHead(state: SessionState, seq: number | null) {

@@ -1,13 +1,14 @@
 /** Messages on the path: a turn's input stands at its `turn.started`, everything else at its `message.completed` (rule TRN8). */
 import { buildContext } from '../core/build-context.ts'
 import { contextTokens } from '../core/context-window.ts'
-import type { ContextWindow, SessionState } from '../core/state.ts'
+import type { SessionState } from '../core/state.ts'
 import type { Page } from '../protocol/body.ts'
 import type { Event, EventOf } from '../protocol/event.ts'
 import { jsonBytes, limits } from '../protocol/limits.ts'
 import type { InputPart, Message, Part } from '../protocol/message.ts'
 import type { SessionStore } from '../storage/session-store.ts'
 import { commitsAfter, eventAt, readBackwards } from './read-log.ts'
+import { readNotes } from './read-notes.ts'
 import { inputOf, readInput } from './read-turns.ts'
 import type { ContextView, SearchHit } from './requests.ts'
 
@@ -64,11 +65,12 @@ export function readTurnMessages(store: SessionStore, turnId: string, queuedSeq:
 }
 
 /** What the model would get after `toSeq`. */
-export function readContext(store: SessionStore, context: ContextWindow, toSeq: number): ContextView {
+export function readContext(store: SessionStore, state: SessionState, toSeq: number): ContextView {
+  const { context } = state
   const first = context.spans[0]
   const kept = first ? readMessagesBetween(store, first.fromSeq - 1, toSeq) : []
   const messages = buildContext(kept, context.omittedMessages)
-  return { messages, tokens: contextTokens(context), window: context.window, compaction: null }
+  return { messages, tokens: contextTokens(context), window: context.window, compaction: null, notes: readNotes(store, state) }
 }
 
 const snippetUnits = 80

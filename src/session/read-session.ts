@@ -5,6 +5,7 @@ import type { Principal } from '../protocol/access.ts'
 import type { Session, SessionStatus } from '../protocol/session.ts'
 import type { IndexEntry } from '../session-index/index-entry.ts'
 import type { SessionStore } from '../storage/session-store.ts'
+import { pendingApprovals } from './read-approvals.ts'
 import { eventAt } from './read-log.ts'
 import { lastMessageText } from './read-messages.ts'
 import { activeTurn, previewInput, queuedTurn } from './read-turns.ts'
@@ -32,9 +33,9 @@ export function readSession(store: SessionStore, state: SessionState, principal:
       const whole = queuedTurn(store, turn, index + 1)
       return { ...whole, input: previewInput(whole.input) }
     }),
-    pendingApprovals: [],
+    pendingApprovals: pendingApprovals(store, state),
     context: { tokens: contextTokens(context), window: context.window, messages: contextMessages(context), compaction: null },
-    usage: { ...usage },
+    usage,
   }
 }
 

@@ -39,7 +39,7 @@ export function activeTurn(store: SessionStore, active: ActiveTurn): Turn {
     status: active.status,
     startedAt: active.startedAt,
     attempt: active.attempt,
-    usage: { ...noTurnUsage, ...active.usage },
+    usage: { ...noTurnUsage, ...active.costBeforeWait, ...active.usage },
   }
 }
 

@@ -2,19 +2,18 @@
  * A turn that the state says is running and nobody speaks for is an orphan: its object died. It gets a new generation, or
  * an end that keeps what it had said (rule TRN4).
  */
-import type { AgentRegistry } from '../agents/agent.ts'
 import { currentMessageId } from '../core/end-turn.ts'
 import type { ActiveTurn } from '../core/state.ts'
 import type { StoredPartial } from '../storage/partial-text.ts'
 import type { SessionStore } from '../storage/session-store.ts'
 import type { Ledger } from './commit.ts'
-import type { TurnRunner } from './run-effect.ts'
-import type { TurnMeter } from './turn-meter.ts'
+import type { TurnCost, TurnMeter } from './turn-meter.ts'
+import type { TurnRunner } from './turn-runner.ts'
 
 export interface Orphan {
   active: ActiveTurn
-  /** What its step had said, as far as that was saved. */
-  partial: StoredPartial | null
+  /** What was last saved of the turn: words of this step, or of one before. */
+  saved: StoredPartial | null
 }
 
 /** Only reads, so that a wake which cannot read what it must leaves everything as it is. */
@@ -22,20 +21,19 @@ export function findOrphan(store: SessionStore, { state }: Ledger, runner: TurnR
   const active = state?.active
   if (active?.status !== 'running' || runner.isRunning) return null
   const partial = store.partial.load()
-  return { active, partial: partial?.messageId === currentMessageId(active) ? partial : null }
+  return { active, saved: partial?.turnId === active.turnId ? partial : null }
 }
 
-export function recoverOrphan(
-  { active, partial }: Orphan,
-  ledger: Ledger,
-  runner: TurnRunner,
-  meter: TurnMeter,
-  agents: AgentRegistry,
-): void {
-  if (partial) {
-    const { activeMs, rowsRead, rowsWritten } = partial
-    meter.resumeFrom({ activeMs, storage: { rowsRead, rowsWritten } })
-  }
-  const recovery = agents.get(active.agent)?.recovery ?? 'interrupt'
-  ledger.execute({ type: 'recoverTurn', recovery, report: { ...runner.report(), said: partial } })
+export function recoverOrphan({ active, saved }: Orphan, ledger: Ledger, runner: TurnRunner, meter: TurnMeter): void {
+  meter.resumeFrom(costSoFar(active, saved))
+  const said = saved?.messageId === currentMessageId(active) ? saved : null
+  ledger.execute({ type: 'recoverTurn', report: { ...runner.report(), said } })
+}
+
+/** What is known of it: as of the last save while it spoke, or of the last time it began to wait. */
+function costSoFar({ costBeforeWait }: ActiveTurn, saved: StoredPartial | null): TurnCost {
+  const waited = costBeforeWait ?? { activeMs: 0, storage: { rowsRead: 0, rowsWritten: 0 } }
+  if (!saved || saved.activeMs < waited.activeMs) return waited
+  const { activeMs, rowsRead, rowsWritten } = saved
+  return { activeMs, storage: { rowsRead, rowsWritten } }
 }

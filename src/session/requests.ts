@@ -3,11 +3,12 @@
  * or a refusal. Values are plain data. `head` rides along on every answer about a session that exists.
  */
 import type { Principal } from '../protocol/access.ts'
-import type { CreateSession, Page, SubmitTurn, UpdateSession } from '../protocol/body.ts'
+import type { AnswerApproval, CreateSession, Page, SubmitTurn, UpdateSession } from '../protocol/body.ts'
 import type { Refusal } from '../protocol/errors.ts'
 import type { Event } from '../protocol/event.ts'
 import type { Message } from '../protocol/message.ts'
-import type { Approval, Session } from '../protocol/session.ts'
+import type { Session } from '../protocol/session.ts'
+import type { Approval } from '../protocol/approval.ts'
 import type { Turn, TurnStatus } from '../protocol/turn.ts'
 
 /** A page by seq: `before` and `limit` for pages that go back in time. */
@@ -24,6 +25,7 @@ export interface SessionVerbs {
   erase: { args: { forks: 'refuse' | 'cascade' }; value: null }
   submitTurn: { args: SubmitTurn; value: { turn: Turn; seq: number } }
   cancelTurn: { args: { turnId: string }; value: Turn }
+  answerApproval: { args: { approvalId: string; answer: AnswerApproval }; value: Approval }
   getTurn: { args: { turnId: string }; value: Turn }
   /** A turn and its messages, oldest first: what `?wait` answers. */
   getTurnMessages: { args: { turnId: string }; value: { turn: Turn; messages: Message[] } }
@@ -31,6 +33,8 @@ export interface SessionVerbs {
   listEvents: { args: { after: number; limit: number }; value: Page<Event> & { head: number } }
   listMessages: { args: BackwardPage & { at: number | null }; value: Page<Message> }
   getContext: { args: { at: number | null }; value: ContextView }
+  /** The whole output of a tool that the log shows a preview of. */
+  getOutput: { args: { outputRef: string }; value: { text: string } }
   listApprovals: { args: BackwardPage & { status: Approval['status'] | null }; value: Page<Approval> }
   search: { args: BackwardPage & { q: string }; value: Page<SearchHit> }
   /** What a new session token must carry to be good until the next revocation. */
@@ -44,6 +48,8 @@ export interface ContextView {
   tokens: number
   window: number
   compaction: null
+  /** What the agent noted, oldest first; it stands before the messages. */
+  notes: { key: string; text: string }[]
 }
 
 export interface SearchHit {

@@ -1,6 +1,9 @@
 /** The Durable Object: one session on its host. The only file that knows `cloudflare:workers`. */
 import { DurableObject } from 'cloudflare:workers'
-import { agents } from '../agents/registry.ts'
+import { modelsOf } from '../agents/models/models.ts'
+import { ServerAgents } from '../agents/server-agents.ts'
+import { agentToolsOf } from '../agents/tools/agent-tools.ts'
+import { agentDefinitionsOf } from '../session-index/agent-definitions.ts'
 import { D1IndexWriter } from '../session-index/session-writer.ts'
 import { ObjectHost } from './object-host.ts'
 import { ATTACH_HEADER, parseObjectName, type AttachRequest, type SessionAnswer, type SessionRequest } from './requests.ts'
@@ -15,7 +18,10 @@ export class SessionObject extends DurableObject<Env> {
     // Answered by the runtime, so that a ping wakes nobody.
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair('ping', 'pong'))
     this.#host = new ObjectHost(ctx)
-    this.#session = new Session(this.#host, parseObjectName(ctx.id.name ?? ''), { agents, index: new D1IndexWriter(env.INDEX) })
+    const name = parseObjectName(ctx.id.name ?? '')
+    const shared = { source: agentDefinitionsOf(env), models: modelsOf(env), tools: agentToolsOf(env) }
+    const agents = new ServerAgents({ tenant: name.tenant, ...shared })
+    this.#session = new Session(this.#host, name, { agents, index: new D1IndexWriter(env.INDEX) })
   }
 
   perform(request: SessionRequest): Promise<SessionAnswer> {

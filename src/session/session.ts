@@ -9,13 +9,15 @@
 import type { AgentRegistry } from '../agents/agent.ts'
 import type { SessionState } from '../core/state.ts'
 import { authorize, type Verb } from '../protocol/access.ts'
-import { isConfiguration } from '../protocol/body.ts'
+import { isConfiguration, type UpdateSession } from '../protocol/body.ts'
 import { refuse, type Refusal } from '../protocol/errors.ts'
 import { closeCodes } from '../protocol/frame.ts'
 import type { IndexWriter } from '../session-index/index-entry.ts'
 import { VersionTooNewError } from '../storage/formats.ts'
 import { SessionStore } from '../storage/session-store.ts'
+import { nextApprovalExpiry } from '../core/pending-effects.ts'
 import { Admission, type Caller, type Outcome } from './admission.ts'
+import { agentOfNew, agentOfPatch } from './choose-agent.ts'
 import { Ledger } from './commit.ts'
 import { Connections, type SocketRefusal } from './connections.ts'
 import { credentialsProblem } from './credentials.ts'
@@ -27,8 +29,8 @@ import { answerQuery, type QueryVerb } from './queries.ts'
 import { readIndexEntry } from './read-session.ts'
 import { findOrphan, recoverOrphan, type Orphan } from './recover-orphan.ts'
 import type { AttachRequest, SessionAnswer, SessionRequest } from './requests.ts'
-import { TurnRunner } from './run-effect.ts'
 import { TurnMeter } from './turn-meter.ts'
+import { TurnRunner } from './turn-runner.ts'
 import { leaseMs, WakeAlarm } from './wake-alarm.ts'
 
 export interface SessionDependencies {
@@ -149,14 +151,16 @@ export class Session {
     if (erasedAt === null) await this.#lookAfter(awake)
     else await this.#erasure.proceed(erasedAt)
     this.#alarm.handled()
-    const expiry = awake.connections.nextExpiry()
-    if (expiry !== null) this.#alarm.ensure(expiry)
+    for (const at of [awake.connections.nextExpiry(), awake.ledger.state && nextApprovalExpiry(awake.ledger.state)]) {
+      if (at !== null) this.#alarm.ensure(at)
+    }
   }
 
   async #lookAfter(awake: Awake): Promise<void> {
-    const { ledger, runner, connections, indexSync } = awake
+    const { ledger, runner, admission, connections, indexSync } = awake
     if (ledger.state?.active?.status === 'running') this.#alarm.ensure(this.#host.now() + leaseMs)
     this.#recover(awake, findOrphan(this.#store, ledger, runner))
+    admission.expireApprovals()
     connections.closeUnauthorized()
     if (ledger.state) await indexSync.onAlarm()
   }
@@ -166,7 +170,7 @@ export class Session {
     const startedAt = this.#host.now()
     const rowsBefore = this.#store.rowsRead
     const awake = this.#assemble()
-    const { ledger, runner, connections } = awake
+    const { ledger, runner, meter, connections } = awake
     const { state } = ledger
     // Read before anything is begun: half awake is not awake.
     const orphan = findOrphan(this.#store, ledger, runner)
@@ -177,6 +181,7 @@ export class Session {
     const rowsRead = this.#store.rowsRead - rowsBefore
     const ms = this.#host.now() - startedAt
     this.#host.log({ event: 'session.woke', tenant, sessionId, head: state.head, rowsRead, sockets: connections.size, ms })
+    if (state.active?.status === 'waiting' && state.active.costBeforeWait) meter.resumeFrom(state.active.costBeforeWait)
     this.#recover(awake, orphan)
     return awake
   }
@@ -191,8 +196,9 @@ export class Session {
       flushedPartial: () => runner.flushedPartial(),
     })
     const runner = new TurnRunner(host, ledger, this.#store, meter, agents, (frame) => connections.broadcast(frame))
-    const admission = new Admission(host, ledger, this.#readStore, runner, agents)
-    const frames = new Frames(connections, admission, this.#name.sessionId, (entry) => host.log(entry))
+    const admission = new Admission(host, ledger, this.#readStore, runner)
+    const agentFor = (patch: UpdateSession) => agentOfPatch(agents, ledger.state, patch)
+    const frames = new Frames(host, connections, admission, this.#name.sessionId, agentFor)
     const indexSync = new IndexSync(
       host,
       this.#alarm,
@@ -213,7 +219,7 @@ export class Session {
   #refuse({ ledger }: Awake, request: SessionRequest): Refusal | null {
     const { principal, sessionId } = request
     const { state } = ledger
-    if (this.#erasure.erasedAt !== null) return refuse('not_found', 'The session was erased.').error
+    if (this.#erasure.erasedAt !== null) return erased().error
     if (!state && request.verb !== 'create') return refuse('not_found', 'There is no such session.').error
     const problem = state && credentialsProblem(principal, state, this.#host.now())
     if (problem) return refuse('unauthorized', problem).error
@@ -226,19 +232,29 @@ export class Session {
     const caller: Caller = { principal: request.principal, key: request.key }
     switch (request.verb) {
       case 'create': {
-        const outcome = admission.create(caller, request.sessionId, request.args.body)
+        const { body } = request.args
+        const agent = await agentOfNew(this.#dependencies.agents, body)
+        if (!agent.ok) return agent
+        if (this.#awake !== awake) return erased()
+        const outcome = admission.create(caller, request.sessionId, body, agent.value)
         if (outcome.ok && !outcome.replayed) await this.#patiently(indexSync.flush())
         return outcome
       }
       case 'update': {
-        const outcome = admission.update(caller, request.args.patch, request.args.ifMatch)
-        if (outcome.ok && request.args.patch.archived !== undefined) await this.#patiently(indexSync.flush())
+        const { patch, ifMatch } = request.args
+        const agent = await agentOfPatch(this.#dependencies.agents, ledger.state, patch)
+        if (!agent.ok) return agent
+        if (this.#awake !== awake) return erased()
+        const outcome = admission.update(caller, patch, ifMatch, agent.value)
+        if (outcome.ok && patch.archived !== undefined) await this.#patiently(indexSync.flush())
         return outcome
       }
       case 'submitTurn':
         return admission.submitTurn(caller, request.args, 'api')
       case 'cancelTurn':
         return admission.cancelTurn(caller, request.args.turnId)
+      case 'answerApproval':
+        return admission.answerApproval(caller, request.args.approvalId, request.args.answer)
       case 'revokeTokens':
         return admission.revokeTokens(caller)
       case 'erase':
@@ -277,8 +293,12 @@ export class Session {
   }
 
   #recover({ ledger, runner, meter }: Awake, orphan: Orphan | null): void {
-    if (orphan) recoverOrphan(orphan, ledger, runner, meter, this.#dependencies.agents)
+    if (orphan) recoverOrphan(orphan, ledger, runner, meter)
   }
+}
+
+function erased() {
+  return refuse('not_found', 'The session was erased.')
 }
 
 function verbOf(request: SessionRequest): Verb {
@@ -292,6 +312,8 @@ function verbOf(request: SessionRequest): Verb {
       return 'turn'
     case 'cancelTurn':
       return 'cancel'
+    case 'answerApproval':
+      return 'approve'
     case 'getContext':
       return 'context'
     case 'search':

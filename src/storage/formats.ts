@@ -19,7 +19,19 @@ export interface Formats {
   partial: readonly Upgrade[]
 }
 
-export const formats: Formats = { event: [], snapshot: [], idempotency: [], partial: [] }
+export const formats: Formats = { event: [], snapshot: [withTools], idempotency: [], partial: [] }
+
+/** Snapshot 2: tools, approvals, notes, and what turns have cost. Of a session that had none of them. */
+function withTools(snapshot: StoredObject): StoredObject {
+  const { active, usage } = snapshot
+  const open = { recovery: 'resume', costBeforeWait: null, agentVersion: null, calls: [] }
+  return {
+    ...snapshot,
+    active: active === null || active === undefined ? null : { ...asObject('turn', active), ...open },
+    usage: { ...asObject('usage', usage), activeMs: 0, storage: { rowsRead: 0, rowsWritten: 0 } },
+    notes: [],
+  }
+}
 
 /** Stored by a newer server than this one; callers answer `version_too_new`. */
 export class VersionTooNewError extends Error {

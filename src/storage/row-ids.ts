@@ -13,7 +13,7 @@ export const SEQS_PER_KIND = 2 ** 44
  * Stored, so a number is never given to another kind. Snapshots have the highest: each new one then goes to the end of the
  * table, where SQLite fills pages up instead of halving them.
  */
-export const slotKinds = { layout: 0, erased: 1, idempotency: 2, partial: 3, snapshot: 64 } as const
+export const slotKinds = { layout: 0, erased: 1, idempotency: 2, partial: 3, output: 4, snapshot: 64 } as const
 export type SlotKind = keyof typeof slotKinds
 
 /** Of a piece of the commit whose last event is at `lastSeq`. */

@@ -6,6 +6,7 @@
 import type { Commit } from '../protocol/commit.ts'
 import { decode, formats, type Formats } from './formats.ts'
 import { EventLog } from './log.ts'
+import { Outputs } from './outputs.ts'
 import { PartialText } from './partial-text.ts'
 import { layoutSteps, Schema, type LayoutStep } from './schema.ts'
 import { Slots } from './slots.ts'
@@ -28,6 +29,7 @@ export class SessionStore {
   readonly log: EventLog
   readonly snapshots: Snapshots
   readonly partial: PartialText
+  readonly outputs: Outputs
 
   constructor(sql: Sql, versions: StoreVersions = { formats, layoutSteps }) {
     this.#schema = new Schema(sql, versions.layoutSteps)
@@ -35,6 +37,7 @@ export class SessionStore {
     this.log = new EventLog(this.#schema, versions.formats.event)
     this.snapshots = new Snapshots(slots, versions.formats)
     this.partial = new PartialText(slots, versions.formats.partial)
+    this.outputs = new Outputs(slots)
   }
 
   /** Rows that this store has read since it was made, as billed; two readings meter the work between them. */

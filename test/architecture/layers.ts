@@ -17,13 +17,23 @@ const layer = (imports: string[], types: string[] = [], packages: string[] = [])
 
 /** The entry, `worker.ts`, is the folder without a name. */
 export const layers: Record<string, Layer> = {
-  '': layer(['edge', 'session', 'agents', 'cron']),
+  '': layer(['edge', 'session', 'agents', 'agents/models', 'cron']),
   protocol: layer([], [], ['valibot']),
   core: layer(['protocol']),
   storage: layer(['protocol'], ['core']),
-  agents: layer(['protocol'], ['core'], ['@ai-sdk/*']),
+  agents: layer(['agents/models', 'agents/tools', 'protocol']),
+  'agents/models': layer(['protocol'], ['agents', 'agents/tools'], ['@ai-sdk/*', 'workers-ai-provider', 'cockatiel', 'valibot', 'zod']),
+  'agents/tools': layer(
+    ['protocol'],
+    [],
+    ['@ai-sdk/mcp', '@valibot/to-json-schema', '@cfworker/json-schema', 'fparser', 'ipaddr.js', 'valibot', 'node:dns/promises'],
+  ),
   'session-index': layer(['protocol'], [], ['valibot']),
-  session: layer(['core', 'storage', 'agents', 'session-index', 'protocol'], [], ['valibot', 'node:crypto']),
+  session: layer(
+    ['core', 'storage', 'agents', 'agents/models', 'agents/tools', 'session-index', 'protocol'],
+    [],
+    ['valibot', 'node:crypto'],
+  ),
   edge: layer(['session-index', 'protocol'], ['session'], ['hono', 'hono/*', 'valibot', '@valibot/to-json-schema']),
   cron: layer(['session-index', 'protocol'], ['session']),
   clients: layer(['protocol'], [], ['partysocket', 'node:*']),

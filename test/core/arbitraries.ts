@@ -4,7 +4,7 @@
  * Every word that a move brings in begins with `BODY_MARK`, so that a body can be told wherever it turns up.
  */
 import * as fc from 'fast-check'
-import type { By } from '../../src/protocol/access.ts'
+import type { By } from '../../src/protocol/by.ts'
 import type { Profile } from '../../src/protocol/event.ts'
 import type { InputPart, Part } from '../../src/protocol/message.ts'
 import type { TurnSource, WhenBusy } from '../../src/protocol/turn.ts'

@@ -1,0 +1,37 @@
+/** An agent made of a definition: instructions, a model, tools. Stateless; made anew for every step from what is configured. */
+import type { AgentDefinition } from '../protocol/agent.ts'
+import { agentDefaults, type Agent } from './agent.ts'
+import type { Models } from './models/models.ts'
+import type { AgentTools } from './tools/agent-tools.ts'
+
+export interface ModelAgentSpec {
+  tenant: string
+  name: string
+  version: string | null
+  definition: AgentDefinition
+  /** What the session chose; null: the definition's, or the server's default. */
+  model: string | null
+}
+
+export function createModelAgent(spec: ModelAgentSpec, models: Models, tools: AgentTools): Agent {
+  const { tenant, name, version, definition } = spec
+  const model = spec.model ?? definition.model ?? null
+  const { stepSeconds, stallSeconds } = definition.timeouts ?? {}
+  const { timeouts } = agentDefaults
+  return {
+    name,
+    version,
+    description: definition.description ?? '',
+    window: models.windowOf(model, definition.window),
+    recovery: definition.recovery ?? agentDefaults.recovery,
+    policies: definition.policies ?? agentDefaults.policies,
+    budgets: { ...agentDefaults.budgets, ...definition.budgets },
+    approvalExpiresInSeconds: definition.approvalExpiresInSeconds ?? agentDefaults.approvalExpiresInSeconds,
+    timeouts: {
+      stepMs: stepSeconds === undefined ? timeouts.stepMs : stepSeconds * 1000,
+      stallMs: stallSeconds === undefined ? timeouts.stallMs : stallSeconds * 1000,
+    },
+    tools: () => tools.of(tenant, definition),
+    step: (request) => models.step(model, definition, request),
+  }
+}
