@@ -67,10 +67,15 @@ export class ServerAgents implements AgentRegistry {
 /** The agents that come with the server, the default first. */
 export function builtInAgents(models: Models): AgentView[] {
   const builtIn = { version: null, builtIn: true, model: null, createdAt: null, updatedAt: null }
-  const { name, description, window } = demoAgent
-  const demo = { ...builtIn, name, description, window, default: !models.isConfigured }
+  const demo = {
+    ...builtIn,
+    name: demoAgent.name,
+    description: demoAgent.description,
+    window: demoAgent.window,
+    default: !models.isConfigured,
+  }
   if (!models.isConfigured) return [demo]
-  const { description: about = '', ...assistant } = assistantDefinition
+  const { description = '', ...assistant } = assistantDefinition
   const window = models.windowOf(null, undefined)
-  return [{ ...builtIn, ...assistant, name: ASSISTANT, description: about, model: null, default: true, window }, demo]
+  return [{ ...builtIn, ...assistant, name: ASSISTANT, description, model: null, default: true, window }, demo]
 }
