@@ -13,7 +13,7 @@ interface Rule {
 }
 
 function rulesIn(markdown: string): Rule[] {
-  const rows = markdown.matchAll(/^\|\s*`?([A-Z]{3}\d+)`?\s*\|.*\|([^|\n]*)\|\s*$/gm)
+  const rows = markdown.matchAll(/^\|\s*`?([A-Z]{3,4}\d+)`?\s*\|.*\|([^|\n]*)\|\s*$/gm)
   return [...rows].map((row) => ({ id: row[1] ?? '', testFiles: row[2]?.match(/test\/[\w./-]+\.ts/g) ?? [] }))
 }
 
@@ -21,7 +21,7 @@ function rulesIn(markdown: string): Rule[] {
 function idsInTitles(text: string): string[] {
   const titles = text.matchAll(/\b(?:it|test|describe)(?:\.\w+)*(?:\([^'"`]*\))?\s*\(\s*(['"`])(.*?)\1/g)
   const tables = text.matchAll(/^\s*\]\)\((['"`])(.*?)\1/gm)
-  return [...titles, ...tables].flatMap((match) => [...(match[2] ?? '').matchAll(/\[([A-Z]{3}\d+)\]/g)].map((id) => id[1] ?? ''))
+  return [...titles, ...tables].flatMap((match) => [...(match[2] ?? '').matchAll(/\[([A-Z]{3,4}\d+)\]/g)].map((id) => id[1] ?? ''))
 }
 
 function missingFrom(rule: Rule, read: (place: string) => string | null): string[] {
