@@ -38,6 +38,8 @@ function conversation(): string {
     .replace('<the key>', server.key)
     .replace(/^(curl .*"First".*)$/m, '$1 | tee created.json')
     .replace('ses_…', '$(grep -o "ses_[0-9A-Z]*" created.json | head -n 1)')
+    .replace(/^(curl .*approvals\?status=pending.*)$/m, '$1 | tee approvals.json')
+    .replace('apr_…', '$(grep -o "apr_[0-9A-Z]*" approvals.json | head -n 1)')
 }
 
 test('[ATT1] the conversation with curl, pasted from the README, and the chat over a socket', async () => {
@@ -45,6 +47,8 @@ test('[ATT1] the conversation with curl, pasted from the README, and the chat ov
   expect(stdout).toContain('Hello, Dormouse!')
   expect(stdout).toContain('"type":"turn.completed"')
   expect(stdout).toContain('w1 w2 w3 w4 w5')
+  expect(stdout).toMatch(/"status":"allowed"/)
+  expect(stdout).toMatch(/"name":"bookkeeper".*"version":1/)
   expect(stdout).toMatch(/"token":"dt_/)
   const [, SESSION = ''] = /SESSION=(ses_\w+)/.exec(stdout) ?? []
 
