@@ -24,6 +24,8 @@ export default defineConfig({
       {
         plugins: [
           cloudflareTest(async () => ({
+            // The server, with one more kind of agent: those that a test writes.
+            main: './test/session/scripted-worker.ts',
             wrangler: { configPath: './wrangler.toml' },
             miniflare: {
               bindings: {
@@ -38,6 +40,7 @@ export default defineConfig({
           name: 'workerd',
           include: ['test/**/*.worker-test.ts'],
           setupFiles: ['./test/apply-migrations.ts'],
+          globalSetup: ['./test/agents/tools/mcp-loopback.ts'],
           testTimeout: 60_000,
           sequence: { groupOrder: 1 },
         },

@@ -2,6 +2,7 @@
  * The slash commands of the demo agent, parsed into a union. Parsing never fails: what it cannot read asks for the list
  * of commands. Numbers are plain ASCII digits; signs, fractions, exponents and other scripts' digits are malformed.
  */
+import { parseJson } from '../protocol/json.ts'
 
 export type DemoCommand =
   /** No slash command: an ordinary message. */
@@ -12,7 +13,8 @@ export type DemoCommand =
   | { type: 'crash' }
   | { type: 'context' }
   | { type: 'think'; text: string }
-  | { type: 'unavailable'; feature: 'tools' | 'memory' }
+  | { type: 'tool'; toolName: string; input: unknown }
+  | { type: 'unavailable'; feature: 'memory' }
   /** Unknown or malformed. */
   | { type: 'usage' }
 
@@ -29,8 +31,8 @@ export const usageText = `I know these commands:
 
 - \`/stream N [ms]\` streams N words (1 to 100,000), one every ms (0 to 10,000, default 20; 0: at once)
 - \`/bytes N\` answers N characters (1 to 16,777,216)
-- \`/tool NAME JSON\` calls a tool
-- \`/approve TEXT\` calls a tool that needs approval
+- \`/tool NAME [JSON]\` calls a tool with this input, as in \`/tool calculate {"expression": "6 * 7"}\`
+- \`/approve TEXT\` calls the tool \`demo_note\`, which needs your approval, with TEXT
 - \`/recall WORDS\` searches what was compacted
 - \`/think TEXT\` streams reasoning, then TEXT
 - \`/context\` answers the messages of my context as JSON
@@ -58,8 +60,9 @@ function parseNamed(name: string, rest: string): DemoCommand | null {
     case 'context':
       return rest === '' ? { type: name } : null
     case 'tool':
+      return parseTool(rest)
     case 'approve':
-      return { type: 'unavailable', feature: 'tools' }
+      return rest === '' ? null : { type: 'tool', toolName: 'demo_note', input: { text: rest } }
     case 'recall':
       return { type: 'unavailable', feature: 'memory' }
     default:
@@ -79,6 +82,14 @@ function parseStream(rest: string): DemoCommand | null {
 function parseBytes(rest: string): DemoCommand | null {
   const characters = parseInteger(rest, 1, demoLimits.characters)
   return characters === null ? null : { type: 'bytes', characters }
+}
+
+/** Any well-formed name is called, known or not: what is not there, the session refuses. */
+function parseTool(rest: string): DemoCommand | null {
+  const [, toolName, json] = /^([a-zA-Z0-9_-]{1,64})(?:\s+([^]+))?$/.exec(rest) ?? []
+  if (toolName === undefined) return null
+  const input = parseJson(json ?? '{}')
+  return input.ok ? { type: 'tool', toolName, input: input.value } : null
 }
 
 function parseInteger(text: string, min: number, max: number): number | null {

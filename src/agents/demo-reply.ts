@@ -1,15 +1,19 @@
 /**
  * What the demo agent says to each command, without the clock: words, which a steered input may interrupt and a later
- * step continues, or blocks, which are said at once and whole. The number of words depends on the turn's input alone,
- * or a continued reply would lose its place.
+ * step continues; blocks, which are said at once and whole; or a tool call, whose result the next step tells. The number of
+ * words depends on the turn's input alone, or a continued reply would lose its place.
  */
+import type { ToolResultPart } from '../protocol/message.ts'
 import { AgentError, type AgentEvent, type StepRequest } from './agent.ts'
 import { type DemoCommand, defaultPauseMs, usageText } from './demo-command.ts'
 import type { DemoInput, DemoTurn } from './demo-turn.ts'
 
 export type Speech = Extract<AgentEvent, { type: 'text' | 'reasoning' }>
 
-export type DemoReply = { type: 'words'; words: Iterable<Speech>; pauseMs: number } | { type: 'blocks'; blocks: Iterable<Speech> }
+export type DemoReply =
+  | { type: 'words'; words: Iterable<Speech>; pauseMs: number }
+  | { type: 'blocks'; blocks: Iterable<Speech> }
+  | { type: 'call'; toolName: string; input: unknown }
 
 /** What `/crash` throws holds this; it must show up nowhere: not in an event, an answer or a log line. */
 export const crashSecret = 'sk-demo-4f9d2c71b8e6'
@@ -27,6 +31,8 @@ export function replyTo(command: DemoCommand, turn: DemoTurn, request: StepReque
       return { type: 'blocks', blocks: patternBlocks(command.characters) }
     case 'context':
       return block(JSON.stringify(request.context))
+    case 'tool':
+      return turn.outcome ? block(outcomeText(turn.outcome)) : { type: 'call', toolName: command.toolName, input: command.input }
     case 'unavailable':
       return block(`The demo agent has no ${command.feature} on this server yet.`)
     case 'usage':
@@ -40,6 +46,24 @@ export function replyTo(command: DemoCommand, turn: DemoTurn, request: StepReque
 
 function block(text: string): DemoReply {
   return { type: 'blocks', blocks: [{ type: 'text', text }] }
+}
+
+/** How the session begins what it tells of a call that a person or a policy forbade. */
+const NOT_ALLOWED = 'Not allowed: '
+
+function outcomeText({ toolName, output, isError }: ToolResultPart): string {
+  const text = textOfOutput(output)
+  if (!isError) return `\`${toolName}\` answered: ${text}`
+  if (text.startsWith(NOT_ALLOWED)) return `\`${toolName}\` was not allowed: ${text.slice(NOT_ALLOWED.length)}`
+  return `\`${toolName}\` failed: ${text}`
+}
+
+/** Most tools answer with one plain value and its name: that value is enough. */
+function textOfOutput(output: unknown): string {
+  if (typeof output === 'string') return output
+  const values = typeof output === 'object' && output !== null && !Array.isArray(output) ? Object.values(output) : []
+  const [only] = values.length === 1 ? values : [output]
+  return typeof only === 'string' ? only : JSON.stringify(typeof only === 'object' ? output : only)
 }
 
 function chatText({ input, heldMessages }: DemoTurn): string {

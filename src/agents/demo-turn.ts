@@ -1,13 +1,13 @@
 /**
  * What the demo agent finds of its turn in the context: the input it answers, the steered inputs it has not acknowledged
- * yet, and how much of its reply is already durable. Nothing else is remembered between steps, so a step that is done
+ * yet, what came of its tool call, and how much of its reply is already durable. Nothing else is remembered between steps, so a step that is done
  * again after a crash, or that follows a steered one, goes on at the very word where the durable messages stop.
  *
  * An acknowledgement is a function of the steered inputs before it. It is therefore recognised by making it again,
  * never by its looks: a steered text may itself look like a reply.
  */
 import { omissionMarkerId } from '../protocol/ids.ts'
-import type { Message, Part } from '../protocol/message.ts'
+import type { Message, Part, ToolResultPart } from '../protocol/message.ts'
 import type { StepRequest } from './agent.ts'
 
 export interface DemoTurn {
@@ -19,6 +19,8 @@ export interface DemoTurn {
   acknowledgement: string
   /** Words of the reply, acknowledgements left out, that earlier steps have said. */
   wordsSaid: number
+  /** What came of the one call that a turn makes; null: it was not made yet. */
+  outcome: ToolResultPart | null
 }
 
 export interface DemoInput {
@@ -38,7 +40,12 @@ export function readDemoTurn({ context, turnId }: StepRequest): DemoTurn {
     wordsSaid += countWords(message, acknowledge(steers))
     steers = []
   }
-  return { input, heldMessages: at + 1, acknowledgement: acknowledge(steers), wordsSaid }
+  return { input, heldMessages: at + 1, acknowledgement: acknowledge(steers), wordsSaid, outcome: outcomeIn(context.slice(at)) }
+}
+
+/** No call stands in a context without its result, so a result says that the call was made. */
+function outcomeIn(messages: Message[]): ToolResultPart | null {
+  return messages.flatMap(({ parts }) => parts).find((part) => part.type === 'tool-result') ?? null
 }
 
 /** Where the turn begins: it stands last, so the search goes back from there and does not grow with the context. */

@@ -1,6 +1,7 @@
 /** An agent made of a definition: instructions, a model, tools. Stateless; made anew for every step from what is configured. */
 import type { AgentDefinition } from '../protocol/agent.ts'
-import { agentDefaults, type Agent } from './agent.ts'
+import { agentDefaults, AgentError, type Agent, type AgentEvent } from './agent.ts'
+import { ModelError } from './models/model-error.ts'
 import type { Models } from './models/models.ts'
 import type { AgentTools } from './tools/agent-tools.ts'
 
@@ -32,6 +33,17 @@ export function createModelAgent(spec: ModelAgentSpec, models: Models, tools: Ag
       stallMs: stallSeconds === undefined ? timeouts.stallMs : stallSeconds * 1000,
     },
     tools: () => tools.of(tenant, definition),
-    step: (request) => models.step(model, definition, request),
+    step: (request) => explained(models.step(model, definition, request)),
+  }
+}
+
+/** A failure of a model is the turn's, in words for people. */
+async function* explained(words: AsyncIterable<AgentEvent>): AsyncGenerator<AgentEvent> {
+  try {
+    yield* words
+  } catch (error) {
+    if (!(error instanceof ModelError)) throw error
+    const { message, retryAfterMs } = error
+    throw new AgentError(message, { code: 'agent_unavailable', retryable: retryAfterMs !== null, retryAfterMs })
   }
 }

@@ -6,7 +6,7 @@ import type { AgentView } from '../protocol/agent.ts'
 import { agentDefaults, AgentError, type Agent, type AgentChoice, type AgentRegistry, type AgentTraits } from './agent.ts'
 import { assistantDefinition, ASSISTANT } from './assistant.ts'
 import type { DefinitionSource, StoredAgent } from './definition-source.ts'
-import { demoAgent } from './demo-agent.ts'
+import { createDemoAgent, demoAgent, demoDefinition } from './demo-agent.ts'
 import { createModelAgent } from './model-agent.ts'
 import type { Models } from './models/models.ts'
 import type { AgentTools } from './tools/agent-tools.ts'
@@ -20,9 +20,11 @@ export interface ServerAgentsOptions {
 
 export class ServerAgents implements AgentRegistry {
   readonly #options: ServerAgentsOptions
+  readonly #demo: Agent
 
   constructor(options: ServerAgentsOptions) {
     this.#options = options
+    this.#demo = createDemoAgent(() => options.tools.of(options.tenant, demoDefinition))
   }
 
   get defaultName(): string {
@@ -30,7 +32,7 @@ export class ServerAgents implements AgentRegistry {
   }
 
   async resolve(name: string, { version, model }: AgentChoice): Promise<Agent | null> {
-    if (name === demoAgent.name) return demoAgent
+    if (name === demoAgent.name) return this.#demo
     if (name === ASSISTANT) return this.#modelAgent({ name, version: null, definition: assistantDefinition, model })
     const stored = await this.#read(name, version === null ? null : Number(version))
     return stored && this.#modelAgent({ name, version: String(stored.version), definition: stored.definition, model })

@@ -46,11 +46,11 @@ function decideExisting(draft: Draft, state: SessionState, command: Command): Re
     case 'cancelTurn':
       return cancelTurn(draft, state, command)
     case 'finishStep':
-      return speaking(state, command.generation, (active) => finishStep(draft, active, command))
+      return stepping(state, command.generation, (active) => finishStep(draft, active, command))
     case 'finishTool':
       return speaking(state, command.generation, (active) => endCall(draft, active, command))
     case 'retryStep':
-      return speaking(state, command.generation, (active) => retryStep(draft, active, command))
+      return stepping(state, command.generation, (active) => retryStep(draft, active, command))
     case 'stopTurn':
       return speaking(state, command.generation, () => {
         const seq = endActiveTurn(draft, { type: 'turn.completed', finishReason: command.finishReason }, command.report)
@@ -96,6 +96,13 @@ function speaking(state: SessionState, generation: number, say: (active: ActiveT
   const active = state.active
   if (active?.status === 'running' && active.generation === generation) return say(active)
   return refusal('turn_finished', `Generation ${generation} no longer speaks for this session.`)
+}
+
+/** No step runs while calls of the one before wait for their results. */
+function stepping(state: SessionState, generation: number, say: (active: ActiveTurn) => Receipt | Refusal): Receipt | Refusal {
+  return speaking(state, generation, (active) => {
+    return active.calls.length === 0 ? say(active) : refusal('turn_finished', 'No step is running.')
+  })
 }
 
 function finishStep(draft: Draft, active: ActiveTurn, command: FinishStepCommand): Receipt {

@@ -6,6 +6,7 @@ import { approvalIdAt, outputRefAt, toolMessageIdAt } from '../protocol/ids.ts'
 import type { Part, ToolCallPart, ToolResultPart } from '../protocol/message.ts'
 import type { CallVerdict, FinishToolCommand, TurnReport } from './command.ts'
 import type { Draft } from './draft.ts'
+import { notesProblem } from './notes.ts'
 import type { ActiveTurn, OpenCall } from './state.ts'
 
 export function toolCallsOf(parts: readonly Part[]): ToolCallPart[] {
@@ -44,6 +45,9 @@ function openCall(draft: Draft, { turnId }: ActiveTurn, call: ToolCallPart, verd
 /** Answers the seq of the result. */
 export function finishTool(draft: Draft, active: ActiveTurn, call: OpenCall, { outcome }: FinishToolCommand): number {
   const { turnId } = active
+  const problem = notesProblem(draft.state?.notes ?? [], outcome.notes)
+  if (problem !== null)
+    return addResult(draft, turnId, { toolCallId: call.toolCallId, toolName: call.toolName, output: problem, isError: true })
   for (const { key, text } of outcome.notes) draft.emit({ type: 'note.written', turnId, key, text })
   const { toolCallId, toolName } = call
   const { output, isError, bytes } = outcome

@@ -1,6 +1,7 @@
 /** Answers as schemas, for the API's document: pages, receipts, and what only the edge knows. */
 import * as v from 'valibot'
 import { KeyScopeSchema, TenantSchema } from '../protocol/access.ts'
+import { AgentSchema } from '../protocol/agent.ts'
 import { ProblemSchema } from '../protocol/errors.ts'
 import { EventSchema } from '../protocol/event.ts'
 import { KeyIdSchema, MessageIdSchema, SeqSchema, TimeSchema } from '../protocol/ids.ts'
@@ -27,6 +28,7 @@ export const ContextSchema = v.object({
   tokens: v.number(),
   window: v.number(),
   compaction: v.null(),
+  notes: v.array(v.object({ key: v.string(), text: v.string() })),
 })
 
 export const SearchPageSchema = pageBySeq(
@@ -46,13 +48,7 @@ export const KeySchema = v.object({
 export const NewKeySchema = v.object({ ...v.omit(KeySchema, ['revokedAt']).entries, key: v.string() })
 export const KeyPageSchema = pageByCursor(KeySchema)
 
-export const AgentPageSchema = pageByCursor(
-  v.object({ name: v.string(), description: v.string(), window: v.number(), default: v.boolean() }),
-)
-export const ModelPageSchema = v.object({
-  items: v.array(v.object({ id: v.string() })),
-  providers: v.array(v.object({ name: v.string() })),
-})
+export const AgentPageSchema = pageByCursor(AgentSchema)
 export const HealthSchema = v.object({ status: v.literal('ok') })
 
 /** Named in the document, and referred to by name wherever they occur. */
@@ -63,6 +59,7 @@ export const namedSchemas = {
   Message: MessageSchema,
   Event: EventSchema,
   Approval: ApprovalSchema,
+  Agent: AgentSchema,
   Problem: ProblemSchema,
 }
 

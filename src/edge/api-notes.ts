@@ -5,10 +5,18 @@
  */
 import type * as v from 'valibot'
 import { verbLevels, type Level, type Verb } from '../protocol/access.ts'
-import { configurationFields, type CreateKeySchema, type CreateSession, type CreateToken, type SubmitTurn } from '../protocol/body.ts'
+import type { CreateAgent, UpdateAgent } from '../protocol/agent.ts'
+import {
+  configurationFields,
+  type AnswerApproval,
+  type CreateKeySchema,
+  type CreateSession,
+  type CreateToken,
+  type SubmitTurn,
+} from '../protocol/body.ts'
 import type { UpdateSession } from '../protocol/body.ts'
 import { limits } from '../protocol/limits.ts'
-import { profileNotes, type FieldsOf, type NotesOf } from './field-notes.ts'
+import { agentNotes, profileNotes, type FieldsOf, type NotesOf } from './field-notes.ts'
 import type * as query from './query.ts'
 import type { Method } from './route.ts'
 
@@ -44,8 +52,11 @@ function lowerFirst(text: string): string {
 export const groupNotes = {
   Sessions: 'A session is one durable conversation. It sleeps when nobody talks to it and is there at once when somebody does.',
   Turns: 'A turn is one accepted input and all that the agent does about it. Every accepted turn reaches exactly one end.',
+  Approvals: 'A tool call that needs a yes waits for it as long as it takes; waiting costs nothing.',
   Reading: 'What a session holds, seen from many sides. Reading never changes anything.',
   Sockets: 'A socket gives what happened since a seq, and then what happens. What its frames say is below, under Staying in step.',
+  Agents:
+    'An agent is configuration: instructions, a model, tools, limits. A change makes a new version, which takes effect at the next turn of its sessions; messages tell which version answered.',
   'Tokens and keys': 'A key belongs to a tenant. A token opens one session: give it to a browser, or share it as a link.',
   Server: 'What the server says about itself.',
 } as const
@@ -55,16 +66,21 @@ export function groupOf(method: Method, path: string): Group {
   if (/\/tokens$|^\/v1\/keys/.test(path)) return 'Tokens and keys'
   if (/\/socket$|^\/parties\//.test(path)) return 'Sockets'
   if (/\/turns/.test(path)) return 'Turns'
+  if (/\/approvals/.test(path)) return 'Approvals'
+  if (/^\/v1\/(agents|models)/.test(path)) return 'Agents'
   if (!path.startsWith('/v1/sessions')) return 'Server'
   return method === 'get' && path.includes('/:id/') ? 'Reading' : 'Sessions'
 }
 
 type QueriesOf<T> = { [K in keyof T]: T[K] extends v.GenericSchema ? FieldsOf<v.InferInput<T[K]>> : never }[keyof T]
 
-export const parameterNotes: Record<QueriesOf<typeof query> | 'id' | 'turnId' | 'keyId', string> = {
+export const parameterNotes: Record<QueriesOf<typeof query> | 'id' | 'turnId' | 'approvalId' | 'ref' | 'keyId' | 'name', string> = {
   id: "The session's id.",
   turnId: "The turn's id.",
+  approvalId: "The approval's id.",
+  ref: 'The `outputRef` of the tool result.',
   keyId: "The key's id.",
+  name: "The agent's name.",
   limit: `How many items a page has at most. A page also ends at ${limits.pageBytes / 1024 / 1024} MiB.`,
   cursor: 'The `next` of the page before.',
   q: 'Words to look for.',
@@ -82,14 +98,23 @@ export const parameterNotes: Record<QueriesOf<typeof query> | 'id' | 'turnId' | 
   _pk: "Sent by PartyKit's clients, and ignored.",
 }
 
-/** One table for all bodies: a name means the same in each of them. */
-export const bodyNotes: NotesOf<CreateSession | UpdateSession | SubmitTurn | CreateToken | v.InferInput<typeof CreateKeySchema>> = {
-  ...profileNotes,
-  input: 'A plain text, or parts: texts and files.',
-  whenBusy: 'What to do while another turn runs; see the table above.',
-  name: 'Tells people what it is for.',
-  scope: 'What the key may do.',
-  tenant: 'Whose sessions the key opens; your own tenant when left out.',
-  access: 'What the token may do: follow; also submit and change; also answer approvals.',
-  expiresInSeconds: 'From now; at most 30 days.',
+/** One table for all bodies but an agent's: a name means the same in each of them. */
+const bodyNotes: NotesOf<CreateSession | UpdateSession | SubmitTurn | AnswerApproval | CreateToken | v.InferInput<typeof CreateKeySchema>> =
+  {
+    ...profileNotes,
+    input: 'A plain text, or parts: texts and files.',
+    whenBusy: 'What to do while another turn runs; see the table above.',
+    name: 'Tells people what it is for.',
+    scope: 'Of a key: what it may do. Of an answer: `session` lets the tool run without asking from now on.',
+    tenant: 'Whose sessions the key opens; your own tenant when left out.',
+    access: 'What the token may do: follow; also submit and change; also answer approvals.',
+    expiresInSeconds: 'From now; at most 30 days.',
+    decision: '`allow` lets the call run with the input that was shown.',
+    reason: 'Words for the record; of a no, the model is told them.',
+  }
+
+const agentBodyNotes: NotesOf<CreateAgent | UpdateAgent> = agentNotes
+
+export function bodyNotesOf(path: string): Record<string, string> {
+  return path.startsWith('/v1/agents') ? agentBodyNotes : bodyNotes
 }

@@ -6,7 +6,7 @@ import { problem } from './answer.ts'
 import { commonHeaders, crossOrigin } from './response-headers.ts'
 import type { EdgeEnv } from './route.ts'
 import { routesOf } from './route-table.ts'
-import type { Wiring } from './routes-server.ts'
+import type { Wiring } from './wiring.ts'
 
 export function createApp(wiring: Wiring): Hono<EdgeEnv> {
   const app = new Hono<EdgeEnv>()

@@ -2,6 +2,7 @@
  * JSON Schema for people: a type in words, a shape in short, the fields of an object as a table. It knows the part of JSON
  * Schema that openapi.ts writes. Schemas with a name are linked to their section, wherever they occur.
  */
+import { HttpToolSchema, McpServerSchema } from '../protocol/agent.ts'
 import { BySchema } from '../protocol/by.ts'
 import { ErrorSchema } from '../protocol/errors.ts'
 import { ProfileSchema } from '../protocol/event.ts'
@@ -17,6 +18,8 @@ const spelledOut = {
   Part: PartSchema,
   InputPart: InputPartSchema,
   Settings: SettingsSchema,
+  HttpTool: HttpToolSchema,
+  McpServer: McpServerSchema,
   Profile: ProfileSchema,
   By: BySchema,
   Error: ErrorSchema,

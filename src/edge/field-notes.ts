@@ -3,6 +3,7 @@
  * does not compile, and neither does a sentence about a field that is gone.
  */
 import type * as v from 'valibot'
+import type { AgentView, CreateAgent, HttpTool, McpServer } from '../protocol/agent.ts'
 import type { By } from '../protocol/by.ts'
 import type { ErrorBody, Problem } from '../protocol/errors.ts'
 import type { Event, Profile } from '../protocol/event.ts'
@@ -37,6 +38,34 @@ const ofSession = {
   updatedAt: 'When it last changed.',
   head: 'The last seq.',
   parent: 'The session that this one was forked from, and at which seq.',
+}
+
+/** Of the fields that an agent is defined by. */
+export const agentNotes: NotesOf<CreateAgent> = {
+  name: 'What sessions call the agent by; it never changes.',
+  description: 'One sentence for people.',
+  instructions: 'What the model is told before the conversation. A session may have its own.',
+  model: "`provider/model`; the server's default when left out.",
+  window: 'Tokens that the model takes; known by the server for common models.',
+  maxOutputTokens: 'The most that one answer may take.',
+  temperature: 'How freely the model chooses its words.',
+  reasoning: 'How much the model may think before it answers.',
+  tools: 'Built-in tools by name, and tools at an address of your own.',
+  mcpServers: 'Servers of the Model Context Protocol that bring tools along.',
+  policies: 'Which tools run at once, ask first, or are refused; before those of the session.',
+  budgets: 'The most that one turn may take; a turn that spends one ends with `step-limit`, `token-limit` or `time-limit`.',
+  compaction: 'When older messages are summarised, and how many tokens stay as they are.',
+  approvalExpiresInSeconds: 'How long an approval may stay unanswered; 24 hours when left out.',
+  timeouts: 'Of one model call: seconds in all, and seconds without a word.',
+  recovery: 'What becomes of a turn whose server stopped: it goes on from its last durable step, or ends as interrupted.',
+}
+
+const boundNotes = {
+  name: 'What it is called by.',
+  url: 'Where it is; http or https.',
+  approval: 'Whether a call asks a person: `never`, `always`, or by `policy`.',
+  timeoutMs: 'Milliseconds that one call may take.',
+  maxOutputBytes: 'Bytes that one call may answer; the rest is cut off.',
 }
 
 const usage: NotesOf<TokenUsage> = {
@@ -164,6 +193,14 @@ export const fieldNotes = {
     resolvedAt: 'When.',
     reason: 'The words that came with the answer.',
   } satisfies NotesOf<Approval>,
+  Agent: {
+    ...agentNotes,
+    version: 'Counts 1, 2, 3 …; null for those that come with the server.',
+    builtIn: 'It comes with the server, and cannot be changed.',
+    default: 'It answers sessions that name no agent.',
+    createdAt: 'When it was first defined.',
+    updatedAt: 'When this version was made.',
+  } satisfies NotesOf<AgentView>,
   Problem: {
     type: "This problem's row under Errors.",
     title: 'What the code means.',
@@ -184,6 +221,19 @@ export const fieldNotes = {
     budgets: 'The most that one turn may take.',
     retentionDays: 'How long the session is kept.',
   } satisfies NotesOf<Settings>,
+  HttpTool: {
+    ...boundNotes,
+    type: '`http`.',
+    description: 'For the model: what it does, and when to use it.',
+    inputSchema: 'JSON Schema of the input; of an object.',
+    secret: 'Signs the requests, as Standard Webhooks say. Made when left out and told once; `***` from then on, and `***` keeps it.',
+    idempotent: 'A call whose end was never heard of may be sent again, under the same `webhook-id`.',
+  } satisfies NotesOf<HttpTool>,
+  McpServer: {
+    ...boundNotes,
+    headers: 'Sent with every request. Values read as `***`, and `***` keeps them.',
+    tools: 'Which of its tools to offer, by their own names; all when left out.',
+  } satisfies NotesOf<McpServer>,
   Profile: profileNotes satisfies NotesOf<Profile>,
   By: { kind: 'A key, a session token, or the server itself.', id: 'Which one.', name: 'What people call it.' } satisfies NotesOf<By>,
   Error: problem,
@@ -212,10 +262,13 @@ export const schemaNotes: Record<keyof typeof fieldNotes, string> = {
   Event:
     'A durable change of a session. `turn.completed`, `turn.failed`, `turn.cancelled` or `turn.interrupted` ends every turn, exactly once.',
   Approval: 'A tool call that waits for a yes or a no.',
+  Agent: 'Who answers turns: a model with instructions and tools. Those that come with the server, and your own.',
   Problem: 'What went wrong with a request (RFC 9457).',
   Part: 'A piece of a message.',
   InputPart: 'What a client may submit: text and files, never words of an assistant or a tool.',
   Settings: "A session's own settings; what is left out follows its agent.",
+  HttpTool: 'A tool at an address: each call is POSTed there, signed.',
+  McpServer: 'A server of tools, reached over streamable HTTP. Its tools are called `name__tool`.',
   Profile: 'What the owner of a session writes. In a patch, what is left out stays, and null clears.',
   By: 'Who asked for something.',
   Error: 'What went wrong in a turn, or with a frame.',

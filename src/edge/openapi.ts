@@ -3,8 +3,9 @@ import { toJsonSchema, toJsonSchemaDefs, type ConversionConfig } from '@valibot/
 import * as v from 'valibot'
 import { errorTable, ProblemSchema } from '../protocol/errors.ts'
 import { limits } from '../protocol/limits.ts'
+import { AgentNameSchema } from '../protocol/session.ts'
 import { namedSchemas } from './answer-schemas.ts'
-import { accessNote, bodyNotes, groupNotes, groupOf, parameterNotes } from './api-notes.ts'
+import { accessNote, bodyNotesOf, groupNotes, groupOf, parameterNotes } from './api-notes.ts'
 import { fieldNotes, schemaNotes, variantNotes } from './field-notes.ts'
 import type { IntegerMetadata } from './query.ts'
 import type { AnswerSpec, Route } from './route.ts'
@@ -67,13 +68,13 @@ function operation(route: Route): JsonObject {
     operationId: operationId(route),
     ...(verb === null && { security: [] }),
     parameters: [...pathParameters(route.path), ...queryParameters(query), ...headerParameters(route)],
-    ...(body !== null && { requestBody: requestBody(body) }),
+    ...(body !== null && { requestBody: requestBody(path, body) }),
     responses: responses(route),
   }
 }
 
-function requestBody(body: v.GenericSchema): JsonObject {
-  return { required: !v.is(body, {}), content: { 'application/json': { schema: described(inputSchema(body), bodyNotes) } } }
+function requestBody(path: string, body: v.GenericSchema): JsonObject {
+  return { required: !v.is(body, {}), content: { 'application/json': { schema: described(inputSchema(body), bodyNotesOf(path)) } } }
 }
 
 function operationId({ method, path }: Route): string {
@@ -86,12 +87,16 @@ function capital(word: string): string {
   return word.slice(0, 1).toUpperCase() + word.slice(1)
 }
 
-const idPrefixes: Record<string, string> = { id: 'ses', turnId: 'trn', keyId: 'key' }
+const idPrefixes: Record<string, string> = { id: 'ses', turnId: 'trn', approvalId: 'apr', ref: 'out', keyId: 'key' }
+
+function idSchema(name: string): JsonObject {
+  if (name === 'name') return inputSchema(AgentNameSchema)
+  return { type: 'string', pattern: `^${idPrefixes[name]}_[0-9A-HJKMNP-TV-Z]{26}$` }
+}
 
 function pathParameters(path: string): JsonObject[] {
   return [...path.matchAll(/:(\w+)/g)].map(([, name = '']) => {
-    const schema = { type: 'string', pattern: `^${idPrefixes[name]}_[0-9A-HJKMNP-TV-Z]{26}$` }
-    return { name, in: 'path', required: true, ...parameterNote(name), schema }
+    return { name, in: 'path', required: true, ...parameterNote(name), schema: idSchema(name) }
   })
 }
 
@@ -132,7 +137,7 @@ function headerParameters({ method, path, verb }: Route): JsonObject[] {
     description,
     schema,
   })
-  const ofSession = path.includes(':id')
+  const tag = tagOf(path)
   return [
     ...(method === 'post'
       ? [
@@ -143,10 +148,18 @@ function headerParameters({ method, path, verb }: Route): JsonObject[] {
           }),
         ]
       : []),
-    ...(method === 'get' && ofSession ? [header('If-None-Match', 'The head that the client has: 304 when it is still the head.')] : []),
-    ...(method === 'patch' ? [header('If-Match', 'Change only while this is the head: 412 otherwise.')] : []),
+    ...(method === 'get' && tag ? [header('If-None-Match', `The ${tag} that the client has: 304 when it is still that.`)] : []),
+    ...(method === 'patch' && tag ? [header('If-Match', `Change only while this is the ${tag}: 412 otherwise.`)] : []),
+    ...(path.endsWith('/:ref') ? [header('Range', 'One range of bytes: 206.')] : []),
     ...(/\/events$|:turnId$/.test(path) ? [header('Last-Event-ID', 'Where a stream goes on; wins over `after`.')] : []),
   ]
+}
+
+/** What the entity tag of a resource is; null: it has none. */
+function tagOf(path: string): string | null {
+  if (path.endsWith('/:ref')) return 'ref'
+  if (path.endsWith('/:name')) return 'version'
+  return path.includes(':id') ? 'head' : null
 }
 
 const sharedHeaders: JsonObject = { 'Dormouse-Request-Id': { schema: { type: 'string' } } }
@@ -155,9 +168,10 @@ const sessionHeaders: JsonObject = {
   'Dormouse-Head': { description: 'The last seq.', schema: { type: 'integer' } },
   ETag: { schema: { type: 'string' } },
 }
+const agentHeaders: JsonObject = { ...sharedHeaders, ETag: { description: 'The version.', schema: { type: 'string' } } }
 
 function responses(route: Route): JsonObject {
-  const headers = route.path.includes(':id') ? sessionHeaders : sharedHeaders
+  const headers = route.path.includes(':id') ? sessionHeaders : route.path.endsWith('/:name') ? agentHeaders : sharedHeaders
   const answers = Object.entries(route.answers).map(([status, answer]): [string, Json] => [status, response(answer, headers)])
   if (route.verb === null) return Object.fromEntries(answers)
   const schema = outputSchema(ProblemSchema)

@@ -79,6 +79,8 @@ export const AttachQuery = v.strictObject({ after: v.optional(After, 'head') })
 /** PartyKit's clients send the id they chose for the connection as `_pk`; here the server knows its sockets without. */
 export const PartyQuery = v.strictObject({ ...AttachQuery.entries, _pk: v.optional(v.string()) })
 
+export const ListAgentsQuery = v.strictObject({ limit: Limit, cursor: v.optional(CursorSchema) })
+
 /** Another tenant's keys are the operator's business. */
 export const ListKeysQuery = v.strictObject({ limit: Limit, cursor: v.optional(CursorSchema), tenant: v.optional(TenantSchema) })
 

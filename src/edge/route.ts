@@ -7,8 +7,9 @@ import type * as v from 'valibot'
 import { authorize, type Principal, type Verb } from '../protocol/access.ts'
 import { refuse, type Refusal, type Result } from '../protocol/errors.ts'
 import { IdempotencyKeySchema } from '../protocol/frame.ts'
-import { KeyIdSchema, SessionIdSchema, TurnIdSchema } from '../protocol/ids.ts'
+import { ApprovalIdSchema, KeyIdSchema, OutputRefSchema, SessionIdSchema, TurnIdSchema } from '../protocol/ids.ts'
 import { parseWith } from '../protocol/json.ts'
+import { AgentNameSchema } from '../protocol/session.ts'
 import { problem } from './answer.ts'
 import { authenticate } from './credentials.ts'
 import { readQuery } from './query.ts'
@@ -50,6 +51,8 @@ export interface Call<Q, B> extends Asker {
   params: Record<string, string>
   query: Q
   body: B
+  /** Work that goes on after the answer. */
+  keepAlive: (work: Promise<unknown>) => void
 }
 
 type BodySchema = v.GenericSchema | null
@@ -87,7 +90,15 @@ export function openRoute(spec: OpenRouteSpec): Route {
   return { ...spec, method: 'get', verb: null, query: null, body: null }
 }
 
-const idSchemas: Record<string, v.GenericSchema<string>> = { id: SessionIdSchema, turnId: TurnIdSchema, keyId: KeyIdSchema }
+const idSchemas: Record<string, v.GenericSchema<string>> = {
+  id: SessionIdSchema,
+  turnId: TurnIdSchema,
+  approvalId: ApprovalIdSchema,
+  ref: OutputRefSchema,
+  keyId: KeyIdSchema,
+  /** An agent's. */
+  name: AgentNameSchema,
+}
 
 async function admit<Q extends v.GenericSchema, B extends BodySchema>(
   context: EdgeContext,
@@ -116,7 +127,10 @@ async function admit<Q extends v.GenericSchema, B extends BodySchema>(
   const requestId = context.get('requestId')
   return {
     ok: true,
-    value: { env, request, requestId, principal, sessionId, key: key.value, params, query: query.value, body: body.value },
+    value: {
+      ...{ env, request, requestId, principal, sessionId, key: key.value, params, query: query.value, body: body.value },
+      keepAlive: (work) => context.executionCtx.waitUntil(work),
+    },
   }
 }
 

@@ -1,11 +1,11 @@
 /** What a session holds, read from many sides; none of it changes anything (rule LOG5). */
 import { refuse } from '../protocol/errors.ts'
 import { acceptsEventStream, headHeader, problem, readAnswer } from './answer.ts'
-import { ApprovalPageSchema, ContextSchema, EventPageSchema, json, MessagePageSchema, SearchPageSchema } from './answer-schemas.ts'
+import { ContextSchema, EventPageSchema, json, MessagePageSchema, SearchPageSchema } from './answer-schemas.ts'
 import { eventStream } from './event-stream.ts'
 import { exportStream } from './export-stream.ts'
 import { isUnchanged } from './precondition.ts'
-import { ContextQuery, lastEventId, ListApprovalsQuery, ListEventsQuery, ListMessagesQuery, NoQuery, SearchQuery } from './query.ts'
+import { ContextQuery, lastEventId, ListEventsQuery, ListMessagesQuery, NoQuery, SearchQuery } from './query.ts'
 import { route } from './route.ts'
 import { ask } from './session-gateway.ts'
 
@@ -54,20 +54,6 @@ const getContext = route({
   handle: async (call) => readAnswer(call.request, await ask(call, 'getContext', { at: call.query.at ?? null })),
 })
 
-const listApprovals = route({
-  method: 'get',
-  path: '/v1/sessions/:id/approvals',
-  verb: 'read',
-  summary: 'List approvals, newest first',
-  query: ListApprovalsQuery,
-  body: null,
-  answers: { 200: json('A page; `next` is the next `before`.', ApprovalPageSchema) },
-  async handle(call) {
-    const { limit, before = null, status = null } = call.query
-    return readAnswer(call.request, await ask(call, 'listApprovals', { limit, before, status }))
-  },
-})
-
 const search = route({
   method: 'get',
   path: '/v1/sessions/:id/search',
@@ -101,4 +87,4 @@ const exportSession = route({
   },
 })
 
-export const readingRoutes = [listEvents, listMessages, getContext, listApprovals, search, exportSession]
+export const readingRoutes = [listEvents, listMessages, getContext, search, exportSession]

@@ -1,16 +1,9 @@
 /** What the server says about itself. */
-import type { AgentView } from '../protocol/agent.ts'
-import type { ModelList } from '../protocol/model.ts'
-import { AgentPageSchema, HealthSchema, json, ModelPageSchema } from './answer-schemas.ts'
+import { ModelListSchema } from '../protocol/model.ts'
+import { HealthSchema, json } from './answer-schemas.ts'
 import { NoQuery } from './query.ts'
 import { openRoute, route, type Route } from './route.ts'
-
-/** What the edge cannot know by itself: the worker puts it in. */
-export interface Wiring {
-  /** The default first. */
-  builtInAgents: (env: Env) => AgentView[]
-  models: (env: Env) => Promise<ModelList>
-}
+import type { Wiring } from './wiring.ts'
 
 function models(wiring: Wiring): Route {
   return route({
@@ -20,21 +13,8 @@ function models(wiring: Wiring): Route {
     summary: 'List models, and the state of each provider',
     query: NoQuery,
     body: null,
-    answers: { 200: json('Models by provider.', ModelPageSchema) },
-    handle: async ({ env }) => Response.json(await wiring.models(env)),
-  })
-}
-
-function agents(wiring: Wiring): Route {
-  return route({
-    method: 'get',
-    path: '/v1/agents',
-    verb: 'agents',
-    summary: 'List the agents that can answer',
-    query: NoQuery,
-    body: null,
-    answers: { 200: json('All of them.', AgentPageSchema) },
-    handle: async ({ env }) => Response.json({ items: wiring.builtInAgents(env), next: null }),
+    answers: { 200: json('What the configured providers offer.', ModelListSchema) },
+    handle: async ({ env, keepAlive }) => Response.json(await wiring.models(env, keepAlive)),
   })
 }
 
@@ -90,5 +70,5 @@ function docs(allRoutes: () => Route[]): Route {
 }
 
 export function serverRoutes(wiring: Wiring, allRoutes: () => Route[]): Route[] {
-  return [agents(wiring), models(wiring), root, health, openApi(allRoutes), docs(allRoutes)]
+  return [models(wiring), root, health, openApi(allRoutes), docs(allRoutes)]
 }

@@ -50,7 +50,6 @@ export async function ask<V extends SessionVerb>(asker: Asker, verb: V, args: Se
   const key = commands.has(verb) ? { key: asker.key ?? internalKey() } : {}
   // A generic verb and its arguments are one member of the union, which TypeScript cannot see.
   const request = { ...who, ...key, verb, args } as unknown as SessionRequest
-  // What crosses is plain data; the platform's types lose it at the first `unknown`.
   const answer = await withRetries(async () => (await stubOf(asker).perform(request)) as SessionAnswer<V>)
   return answer.ok ? answer.value : { ...answer, head: null }
 }
@@ -63,8 +62,15 @@ export function attach(asker: Asker, after: number | null, subprotocol: string |
   return withRetries(() => stubOf(asker).fetch('https://session.internal/', { headers }))
 }
 
-function stubOf({ env, principal, sessionId }: Asker) {
-  return env.SESSIONS.getByName(objectName(principal.tenant, sessionId))
+/** A session object as the edge sees it. What crosses is plain data; the platform's types lose it at the first `unknown`. */
+interface SessionStub {
+  perform(request: SessionRequest): Promise<SessionAnswer>
+  fetch(address: string, init: RequestInit): Promise<Response>
+}
+
+function stubOf({ env, principal, sessionId }: Asker): SessionStub {
+  const stub: object = env.SESSIONS.getByName(objectName(principal.tenant, sessionId))
+  return stub as SessionStub
 }
 
 /** Header values are Latin-1, names are not. */

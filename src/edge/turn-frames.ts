@@ -41,8 +41,10 @@ export class TurnFrames {
 
 /** The message so far, as deltas from the beginning: a turn's stream has no other way to say it. */
 function deltasOf({ turnId, messageId, parts }: NonNullable<ReadyFrame['partial']>): DeltaFrame[] {
-  return parts.flatMap((part, index) => {
-    if (part.type !== 'text' && part.type !== 'reasoning') return []
-    return [{ type: 'delta' as const, turnId, messageId, part: index, kind: part.type, offset: 0, text: part.text }]
+  return parts.flatMap((part, index): DeltaFrame[] => {
+    const delta = { type: 'delta', turnId, messageId, part: index, offset: 0 } as const
+    if (part.type === 'text' || part.type === 'reasoning') return [{ ...delta, kind: part.type, text: part.text }]
+    // A call's input is text while it is being written; a finished one comes whole with its message.
+    return part.type === 'tool-call' && typeof part.input === 'string' ? [{ ...delta, kind: 'tool-input', text: part.input }] : []
   })
 }

@@ -63,8 +63,10 @@ export function ensureApiKey(state, environment) {
   return key
 }
 
-function parseEnv(text) {
-  return Object.fromEntries([...text.matchAll(/^(\w+)="?([^"\n]*)"?$/gm)].map((match) => [match[1], match[2]]))
+/** Lines of `NAME=value`, quoted or not, as people write them into .dev.vars. */
+export function parseEnv(text) {
+  const lines = text.matchAll(/^[ \t]*(?:export[ \t]+)?(\w+)[ \t]*=[ \t]*(?:"([^"\n]*)"|'([^'\n]*)'|([^#\n]*))/gm)
+  return Object.fromEntries([...lines].map(([, name, double, single, bare]) => [name, double ?? single ?? bare.trim()]))
 }
 
 /** Opens the log of this run and keeps the one before. */

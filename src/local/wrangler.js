@@ -7,13 +7,23 @@ import { stripVTControlCharacters } from 'node:util'
 import { startChild } from './children.js'
 import { StartFailure } from './failure.js'
 import { root } from './install.js'
-import { readText, writeWhole } from './state-folder.js'
+import { parseEnv, readText, writeWhole } from './state-folder.js'
 
 const MIGRATIONS = path.join(root, 'migrations')
 const CONFIGURATION = path.join(root, 'wrangler.toml')
 /** Wrangler's launcher only starts this file in one more process, which a killed launcher leaves behind. */
 const PROGRAM = path.join(root, 'node_modules/wrangler/wrangler-dist/cli.js')
 const MINIMUM_NODE = [22, 12]
+/** What `wrangler dev` would read by itself, were it not told another file; see docs/operations.md for the variables. */
+const DEV_VARIABLES = path.join(root, '.dev.vars')
+const OPTIONAL_VARIABLES = [
+  'OPENAI_API_KEY',
+  'OPENAI_BASE_URL',
+  'ANTHROPIC_API_KEY',
+  'ANTHROPIC_BASE_URL',
+  'DORMOUSE_MODEL',
+  'DORMOUSE_ALLOW_PRIVATE_HOSTS',
+]
 
 /** Applies the migrations of the index to the local database, unless they are the ones applied last time. */
 export async function applyMigrations(state, say) {
@@ -58,12 +68,22 @@ function wranglerNode() {
   )
 }
 
+/**
+ * What .dev.vars says of them; the environment wins, even where it says nothing of one (`OPENAI_API_KEY=`). Each has a value, or
+ * wrangler would warn that it is missing. They travel in the environment of our children, which other users cannot read.
+ */
+function optionalVariables() {
+  const told = parseEnv(readText(DEV_VARIABLES) ?? '')
+  return Object.fromEntries(OPTIONAL_VARIABLES.map((name) => [name, told[name] ?? '']))
+}
+
 /** CLOUDFLARE_ENV would select the deployed configuration; an empty secret would hide the one in the file. */
 function environment(state) {
   const inherited = { ...process.env }
   for (const name of ['CLOUDFLARE_ENV', 'NO_COLOR']) delete inherited[name]
   for (const name of ['DORMOUSE_API_KEY', 'DORMOUSE_SECRET']) if (!inherited[name]) delete inherited[name]
   return {
+    ...optionalVariables(),
     ...inherited,
     FORCE_COLOR: '0',
     WRANGLER_HIDE_BANNER: 'true',

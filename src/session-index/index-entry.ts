@@ -1,5 +1,5 @@
 /** What the session index keeps of one session: its summary, what search may find, and the version that guards it. */
-import type { SessionSummary } from '../protocol/session.ts'
+import type { SessionSummary, SessionUsage } from '../protocol/session.ts'
 
 export interface IndexEntry {
   tenant: string
@@ -8,6 +8,8 @@ export interface IndexEntry {
   searchText: string | null
   /** The session's head. A write whose version is not above the stored one changes nothing (rule IDX1). */
   version: number
+  /** All that the session has used so far. What is new in it is added to its tenant's totals, once (rule MET1). */
+  usage: SessionUsage
 }
 
 /** The writing half of the index, as a session object uses it. Every method may reject or hang: callers bound and retry. */

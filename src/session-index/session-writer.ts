@@ -3,16 +3,20 @@
  * one session may arrive in any order and any number of times:
  * - a row changes only for a higher version (IDX1), and the words that search finds change with it or not at all;
  * - a tombstone never changes again, until `forget` deletes it (ERA1);
- * - a turn that leaves title, tags and summary alone writes two rows, a repeated write none (IDX2).
+ * - a turn that leaves title, tags and summary alone writes three rows, one of them what it used, a repeated write none (IDX2);
+ * - what a session used is added to its tenant's days exactly once (MET1).
  */
 import type { IndexEntry, IndexWriter } from './index-entry.ts'
 import { searchableTerms } from './search-terms.ts'
 import { summaryBindings, summaryColumns } from './session-row.ts'
+import { addUsage, usageBindings, usageColumns } from './usage-store.ts'
 
 const TOMBSTONE_VERSION = Number.MAX_SAFE_INTEGER
 
-const written = ['version', ...summaryColumns.filter((column) => column !== 'id')]
-const inserted = ['tenant', 'version', ...summaryColumns]
+/** All that a tombstone does not have. */
+const content = [...summaryColumns.filter((column) => column !== 'id'), ...usageColumns]
+const written = ['version', ...content]
+const inserted = ['tenant', 'version', ...summaryColumns, ...usageColumns]
 
 const UPSERT = `
   insert into sessions (search_id, ${inserted.join(', ')})
@@ -38,10 +42,7 @@ const BURY_TERMS = `
 const BURY = `
   insert into sessions (tenant, id, version, search_id, buried_at) values (?1, ?2, ${TOMBSTONE_VERSION}, random(), ?3)
   on conflict (tenant, id) do update set version = excluded.version, buried_at = excluded.buried_at,
-    ${summaryColumns
-      .filter((column) => column !== 'id')
-      .map((column) => `${column} = null`)
-      .join(', ')}
+    ${content.map((column) => `${column} = null`).join(', ')}
   where sessions.buried_at is null`
 
 const FORGET = 'delete from sessions where tenant = ? and id = ? and buried_at is not null'
@@ -54,7 +55,7 @@ export class D1IndexWriter implements IndexWriter {
   }
 
   async upsert(entry: IndexEntry): Promise<void> {
-    await this.#db.batch([this.#writeRow(entry), this.#writeTerms(entry)])
+    await this.#db.batch([addUsage(this.#db, entry), this.#writeRow(entry), this.#writeTerms(entry)])
   }
 
   async bury(tenant: string, sessionId: string, at: number): Promise<void> {
@@ -65,9 +66,10 @@ export class D1IndexWriter implements IndexWriter {
     await this.#db.prepare(FORGET).bind(tenant, sessionId).run()
   }
 
-  #writeRow({ tenant, summary, version }: IndexEntry): D1PreparedStatement {
+  #writeRow({ tenant, summary, version, usage }: IndexEntry): D1PreparedStatement {
     const bindings = summaryBindings(summary)
-    return this.#db.prepare(UPSERT).bind(tenant, version, ...summaryColumns.map((column) => bindings[column]))
+    const columns = summaryColumns.map((column) => bindings[column])
+    return this.#db.prepare(UPSERT).bind(tenant, version, ...columns, ...usageBindings(usage))
   }
 
   #writeTerms(entry: IndexEntry): D1PreparedStatement {

@@ -106,7 +106,8 @@ export class Admission {
   expireApprovals(): void {
     const state = this.#ledger.state
     const expiresAt = state && nextApprovalExpiry(state)
-    if (expiresAt === null || expiresAt > this.#host.now()) return
+    // By the log's time, as the core has it: a clock that went back must not leave one that nobody may answer any more.
+    if (expiresAt === null || expiresAt > Math.max(this.#host.now(), state?.lastAt ?? 0)) return
     this.#ledger.execute({ type: 'expireApprovals', report: this.#runner.report() })
   }
 

@@ -10,6 +10,7 @@ import type { Command } from '../core/command.ts'
 import { lastSeqOf, type Commit, type Receipt, type RememberedCommand } from '../protocol/commit.ts'
 import { decide } from '../core/decide.ts'
 import { recall, remember } from '../core/idempotency.ts'
+import { nextApprovalExpiry } from '../core/pending-effects.ts'
 import { foldCommit } from '../core/reduce.ts'
 import type { IdempotencyWindow, SessionState } from '../core/state.ts'
 import type { Refusal } from '../protocol/errors.ts'
@@ -30,6 +31,11 @@ export type Execution = { ok: true; receipt: Receipt; replayed: boolean } | { ok
 /** Whole outputs by the id of their tool call. */
 export type Outputs = ReadonlyMap<string, string>
 const noOutputs: Outputs = new Map()
+
+interface Written {
+  state: SessionState
+  rowsSinceSnapshot: number
+}
 
 export type CommitListener = (events: Event[], state: SessionState) => void
 
@@ -98,11 +104,11 @@ export class Ledger {
     return this.#window
   }
 
-  #commit(commit: Commit, state: SessionState, outputs: Outputs): void {
+  #commit(commit: Commit, decided: SessionState, outputs: Outputs): void {
     const before = this.#state
     const window = remember(this.#idempotencyWindow(), commit)
-    this.#meter.beginsWith(before, state)
-    const rowsSinceSnapshot = this.#write(commit, state, window, outputs)
+    this.#meter.beginsWith(before, decided)
+    const { state, rowsSinceSnapshot } = this.#write(commit, decided, window, outputs)
     this.#store.remember(commit)
     this.#readStore.remember(commit)
     this.#meter.endsWith(before, state)
@@ -112,28 +118,30 @@ export class Ledger {
     for (const listener of this.#listeners) listener(commit.events, state)
   }
 
-  /** Snapshot and alarm go first, so that a terminal event can tell what its whole turn has cost, itself included. */
-  #write(commit: Commit, state: SessionState, window: IdempotencyWindow, outputs: Outputs): number {
+  /**
+   * An event that tells what its whole turn has cost, itself included, is written last but for the snapshot, whose state has
+   * that cost in it (rule LOG3): the rows of these two are counted before they are written.
+   */
+  #write(commit: Commit, decided: SessionState, window: IdempotencyWindow, outputs: Outputs): Written {
     try {
       return this.#host.transaction(() => {
-        this.#alarm.ensure(this.#host.now() + leaseMs)
-        const rows = this.#rowsSinceSnapshot + Math.ceil(jsonBytes(commit) / MAX_BODY_BYTES)
+        // Of a person who is asked for a short while only, the expiry comes before the lease (rule APR3).
+        this.#alarm.ensure(Math.min(this.#host.now() + leaseMs, nextApprovalExpiry(decided) ?? Infinity))
+        const seq = lastSeqOf(commit)
+        const ownRows = Math.ceil(jsonBytes(commit) / MAX_BODY_BYTES)
+        const rows = this.#rowsSinceSnapshot + ownRows
         const isSnapshotDue = rows >= snapshotEveryRows
-        if (isSnapshotDue) this.#saveSnapshot(lastSeqOf(commit), state, window)
         this.#saveOutputs(commit, outputs)
-        this.#tellCost(commit, rows - this.#rowsSinceSnapshot)
+        if (isSnapshotDue) this.#store.snapshots.saveWindow({ seq, commands: window })
+        const state = this.#tellCost(commit, decided, ownRows + (isSnapshotDue ? 1 : 0))
+        if (isSnapshotDue) this.#store.snapshots.save({ seq, state })
         this.#store.append(commit)
-        return isSnapshotDue ? 0 : rows
+        return { state, rowsSinceSnapshot: isSnapshotDue ? 0 : rows }
       })
     } catch (error) {
       this.#alarm.forget()
       throw error
     }
-  }
-
-  #saveSnapshot(seq: number, state: SessionState, window: IdempotencyWindow): void {
-    this.#store.snapshots.save({ seq, state })
-    this.#store.snapshots.saveWindow({ seq, commands: window })
   }
 
   #saveOutputs({ events }: Commit, outputs: Outputs): void {
@@ -147,12 +155,18 @@ export class Ledger {
     }
   }
 
-  #tellCost(commit: Commit, ownRows: number): void {
+  /** Answers the state that the events make once they tell it. */
+  #tellCost(commit: Commit, decided: SessionState, rowsToWrite: number): SessionState {
     const turnId = this.#state?.active?.turnId
+    const { rowsRead, rowsWritten } = this.#meter.cost().storage
+    const storage = { rowsRead: rowsRead + rowsToWrite, rowsWritten: rowsWritten + rowsToWrite }
+    let hasTold = false
     commit.events = commit.events.map((event) => {
-      if (!isTerminal(event) || event.turnId !== turnId) return event
-      const { rowsRead, rowsWritten } = this.#meter.cost().storage
-      return { ...event, usage: { ...event.usage, storage: { rowsRead: rowsRead + ownRows, rowsWritten: rowsWritten + ownRows } } }
+      if (!isTerminal(event) && event.type !== 'turn.waiting') return event
+      if (event.turnId !== turnId) return event
+      hasTold = true
+      return { ...event, usage: { ...event.usage, storage } }
     })
+    return hasTold ? foldCommit(this.#state, commit) : decided
   }
 }

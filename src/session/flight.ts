@@ -8,11 +8,11 @@ export interface Flight<E extends Effect = Effect> {
   readonly effect: E
   /** Aborted when what it does is no longer wanted. */
   readonly signal: AbortSignal
-  isCurrent(): boolean
+  isCurrent: () => boolean
   /** Its outcome is about to be committed: from here on nothing of it is under way. */
-  land(): void
+  land: () => void
   /** The turn may take so many seconds in all, waiting not counted. */
-  limitTime(seconds: number | undefined): void
+  limitTime: (seconds: number | undefined) => void
 }
 
 /** Words of an error reach people only if it was made for them. */

@@ -73,6 +73,7 @@ export class MessageAssembly {
       case 'part-end':
         return this.#endPart(event)
       case 'tool-input':
+        if (event.text === '' && !this.#calls.has(event.call)) return []
         return this.#grow(() => this.#callSegment(event), event.text)
       case 'tool-call':
         return this.#makeCall(event)

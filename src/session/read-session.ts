@@ -43,6 +43,7 @@ export function readIndexEntry(store: SessionStore, state: SessionState, tenant:
   return {
     tenant,
     version: state.head,
+    usage: state.usage,
     searchText: null,
     summary: {
       id: state.sessionId,

@@ -1,5 +1,6 @@
 /** The Durable Object: one session on its host. The only file that knows `cloudflare:workers`. */
 import { DurableObject } from 'cloudflare:workers'
+import type { AgentRegistry } from '../agents/agent.ts'
 import { modelsOf } from '../agents/models/models.ts'
 import { ServerAgents } from '../agents/server-agents.ts'
 import { agentToolsOf } from '../agents/tools/agent-tools.ts'
@@ -9,19 +10,22 @@ import { ObjectHost } from './object-host.ts'
 import { ATTACH_HEADER, parseObjectName, type AttachRequest, type SessionAnswer, type SessionRequest } from './requests.ts'
 import { Session } from './session.ts'
 
+export function serverAgents(tenant: string, env: Env): AgentRegistry {
+  return new ServerAgents({ tenant, source: agentDefinitionsOf(env), models: modelsOf(env), tools: agentToolsOf(env) })
+}
+
 export class SessionObject extends DurableObject<Env> {
   readonly #session: Session
   readonly #host: ObjectHost
 
-  constructor(ctx: DurableObjectState, env: Env) {
+  /** The platform gives the first two; a subclass may bring other agents. */
+  constructor(ctx: DurableObjectState, env: Env, agentsOf: (tenant: string, env: Env) => AgentRegistry = serverAgents) {
     super(ctx, env)
     // Answered by the runtime, so that a ping wakes nobody.
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair('ping', 'pong'))
     this.#host = new ObjectHost(ctx)
     const name = parseObjectName(ctx.id.name ?? '')
-    const shared = { source: agentDefinitionsOf(env), models: modelsOf(env), tools: agentToolsOf(env) }
-    const agents = new ServerAgents({ tenant: name.tenant, ...shared })
-    this.#session = new Session(this.#host, name, { agents, index: new D1IndexWriter(env.INDEX) })
+    this.#session = new Session(this.#host, name, { agents: agentsOf(name.tenant, env), index: new D1IndexWriter(env.INDEX) })
   }
 
   perform(request: SessionRequest): Promise<SessionAnswer> {

@@ -39,7 +39,7 @@ export class TurnRunner {
   readonly #flights = new Map<string, InFlight>()
   /** The clock when time was last charged; null: nothing is under way. */
   #chargedAt: number | null = null
-  #cancelTimeLimit: (() => void) | null = null
+  #timeLimit: { turnId: string; cancel: () => void } | null = null
 
   constructor(host: Host, ledger: Ledger, store: SessionStore, meter: TurnMeter, agents: AgentRegistry, send: (frame: DeltaFrame) => void) {
     this.#host = host
@@ -68,7 +68,7 @@ export class TurnRunner {
     const wanted = new Map(pendingEffects(state).map((effect) => [effectKey(effect), effect]))
     for (const [key, flight] of this.#flights) if (!wanted.has(key)) this.#abort(flight)
     for (const [key, effect] of wanted) if (!this.#flights.has(key)) this.#start(key, effect)
-    if (wanted.size === 0) this.#dropTimeLimit()
+    if (wanted.size === 0 || this.#timeLimit?.turnId !== state.active?.turnId) this.#dropTimeLimit()
   }
 
   stop(): void {
@@ -154,24 +154,29 @@ export class TurnRunner {
     this.#ledger.execute({ type: 'failTurn', generation: effect.generation, error: errorOf(error), report })
   }
 
+  /** One timer for each turn: its budget may change with the next, and does not run while it waits for a person. */
   #limitTime(seconds: number | undefined): void {
-    if (seconds === undefined || this.#cancelTimeLimit) return
+    const turnId = this.#ledger.state?.active?.turnId
+    if (seconds === undefined || turnId === undefined || this.#timeLimit) return
     this.#charge()
     const leftMs = Math.max(0, seconds * 1000 - this.#meter.cost().activeMs)
-    this.#cancelTimeLimit = this.#host.timer(leftMs, () => {
-      this.#cancelTimeLimit = null
-      const active = this.#ledger.state?.active
-      if (active?.status !== 'running') return
-      const report = this.report()
-      if (report.cost.activeMs < seconds * 1000) return this.#limitTime(seconds)
-      const finishReason = budgetFinishReasons.seconds
-      this.#ledger.execute({ type: 'stopTurn', generation: active.generation, finishReason, report })
-    })
+    const cancel = this.#host.timer(leftMs, () => this.#onTimeLimit(seconds))
+    this.#timeLimit = { turnId, cancel }
+  }
+
+  #onTimeLimit(seconds: number): void {
+    this.#timeLimit = null
+    const active = this.#ledger.state?.active
+    if (active?.status !== 'running') return
+    const report = this.report()
+    if (report.cost.activeMs < seconds * 1000) return this.#limitTime(seconds)
+    const finishReason = budgetFinishReasons.seconds
+    this.#ledger.execute({ type: 'stopTurn', generation: active.generation, finishReason, report })
   }
 
   #dropTimeLimit(): void {
-    this.#cancelTimeLimit?.()
-    this.#cancelTimeLimit = null
+    this.#timeLimit?.cancel()
+    this.#timeLimit = null
   }
 
   #charge(): void {

@@ -7,7 +7,7 @@ import { answerTo, failureOf, history, messageOf, requestOf, runStep, runTurn, t
 
 const pieceTexts = async (input: string) => {
   const { steps } = await runTurn(input)
-  return steps[0]?.events.flatMap((event) => (event.type === 'finish' ? [] : [event.text])) ?? []
+  return steps[0]?.events.flatMap((event) => (event.type === 'text' || event.type === 'reasoning' ? [event.text] : [])) ?? []
 }
 
 describe('an ordinary message', () => {
@@ -108,14 +108,70 @@ describe('commands', () => {
     expect(message).toContain(crashSecret)
   })
 
-  it('[DEM2] /tool, /approve and /recall say that they are not available yet', async () => {
-    expect(await answerTo('/tool demo_note {"text":"x"}')).toMatch(/no tools on this server yet/)
-    expect(await answerTo('/approve this')).toMatch(/no tools on this server yet/)
+  it('[DEM2] /tool calls a tool, known or not, and tells what came of it', async () => {
+    const called = async (input: string) => (await runTurn(input)).steps[0]?.parts
+    expect(await called('/tool calculate  {"expression": "6 * 7"} ')).toMatchObject([
+      { type: 'tool-call', toolName: 'calculate', input: { expression: '6 * 7' } },
+    ])
+    expect(await called('/tool current_time')).toMatchObject([{ toolName: 'current_time', input: {} }])
+    expect(await called('/tool no-such_tool [1]')).toMatchObject([{ toolName: 'no-such_tool', input: [1] }])
+    expect(await called('/tool __proto__ null')).toMatchObject([{ toolName: '__proto__', input: null }])
+  })
+
+  it.each([
+    [4, false, '`calculate` answered: 4'],
+    ['a\nb', false, '`calculate` answered: a\nb'],
+    [{ a: [1] }, false, '`calculate` answered: {"a":[1]}'],
+    ['Not allowed: a person denied this call.', true, '`calculate` was not allowed: a person denied this call.'],
+    ['The outcome is unknown: the server stopped.', true, '`calculate` failed: The outcome is unknown: the server stopped.'],
+    [{ code: 7, why: 'no' }, true, '`calculate` failed: {"code":7,"why":"no"}'],
+    [{ result: 42 }, false, '`calculate` answered: 42'],
+    [{ noted: 'a "b"' }, false, '`calculate` answered: a "b"'],
+    [{}, false, '`calculate` answered: {}'],
+    [['x'], false, '`calculate` answered: ["x"]'],
+    [null, false, '`calculate` answered: null'],
+    ['Not allowed: x', false, '`calculate` answered: Not allowed: x'],
+  ])('[DEM2] what came of a call, %j (an error: %s), is told in the next step', async (output, isError, said) => {
+    const { steps } = await runTurn('/tool calculate', { outcome: { output, isError } })
+    expect(steps.map(({ finishReason }) => finishReason)).toEqual(['tool-calls', 'stop'])
+    expect(textOf(steps[1]?.parts ?? [])).toBe(said)
+  })
+
+  it('[DEM2] /approve calls demo_note with its text', async () => {
+    const { steps } = await runTurn('/approve buy  milk', { outcome: { output: 'noted', isError: false } })
+    expect(steps[0]?.parts).toMatchObject([{ type: 'tool-call', toolName: 'demo_note', input: { text: 'buy  milk' } }])
+    expect(textOf(steps[1]?.parts ?? [])).toBe('`demo_note` answered: noted')
+  })
+
+  it('[DEM2] the input of a call is written in pieces, 20 ms apart, sixteen at most', async () => {
+    for (const text of ['x', 'a b '.repeat(10), '😀'.repeat(5_000)]) {
+      const { steps, sleeps } = await runTurn(`/approve ${text}`)
+      const pieces = steps[0]?.events.flatMap((event) => (event.type === 'tool-input' ? [event.text] : [])) ?? []
+      expect(JSON.parse(pieces.join(''))).toEqual({ text: text.trimEnd() })
+      expect(pieces.length).toBeGreaterThan(1)
+      expect(pieces.length).toBeLessThanOrEqual(16)
+      expect(sleeps).toEqual(pieces.slice(1).map(() => 20))
+    }
+  })
+
+  it('[DEM2] /recall says that it is not available yet', async () => {
     expect(await answerTo('/recall words')).toMatch(/no memory on this server yet/)
   })
 
   it('[DEM2] what is unknown or malformed gets the list of all commands', async () => {
-    for (const input of ['/', '/nope', '/stream', '/stream -1', '/bytes lots', '/fail', '/crash now'])
+    for (const input of [
+      '/',
+      '/nope',
+      '/stream',
+      '/stream -1',
+      '/bytes lots',
+      '/fail',
+      '/crash now',
+      '/approve',
+      '/tool',
+      '/tool x {',
+      '/tool a.b {}',
+    ])
       expect(await answerTo(input)).toBe(usageText)
     for (const name of ['stream', 'bytes', 'tool', 'approve', 'recall', 'think', 'context', 'fail', 'crash'])
       expect(usageText).toContain(`/${name}`)
@@ -127,7 +183,10 @@ describe('any input', () => {
     fc.string({ unit: 'binary' }),
     fc.string({ unit: 'grapheme' }).map((text) => `/${text}`),
     fc
-      .tuple(fc.constantFrom('/stream ', '/bytes ', '/think ', '/context', '/tool ', '/'), fc.string({ unit: 'binary', maxLength: 8 }))
+      .tuple(
+        fc.constantFrom('/stream ', '/bytes ', '/think ', '/context', '/tool ', '/tool x ', '/approve ', '/'),
+        fc.string({ unit: 'binary', maxLength: 8 }),
+      )
       .map((both) => both.join('')),
   )
 
@@ -135,8 +194,8 @@ describe('any input', () => {
     await fc.assert(
       fc.asyncProperty(inputs, async (input) => {
         const { steps } = await runTurn(input)
-        expect(steps.map((step) => step.finishReason)).toEqual(['stop'])
-        expect(textOf(steps[0]?.parts ?? [])).not.toBe('')
+        expect(steps.map((step) => step.finishReason)).toEqual(steps.length === 2 ? ['tool-calls', 'stop'] : ['stop'])
+        expect(textOf(steps.at(-1)?.parts ?? [])).not.toBe('')
       }),
     )
   })
@@ -155,6 +214,11 @@ describe('usage and abort', () => {
     const { steps } = await runTurn('/stream 10', { history })
     // 'earlier question' 16, 'earlier answer' 14, '/stream 10' 10 characters; each message is rounded up.
     expect(steps[0]?.usage).toEqual({ inputTokens: 4 + 4 + 3, outputTokens: 8, cachedTokens: 0, reasoningTokens: 0 })
+  })
+
+  it('[DEM1] the input of a call counts as output', async () => {
+    const { steps } = await runTurn('/tool x {"a":"bcd"}')
+    expect(steps[0]?.usage).toMatchObject({ outputTokens: 3, reasoningTokens: 0 })
   })
 
   it('[DEM1] reasoning counts as output, and by itself', async () => {

@@ -47,6 +47,18 @@ it('[SEC5] every bound is reached and not passed', () => {
   expect(parseDemoCommand(`/bytes ${characters + 1}`)).toEqual({ type: 'usage' })
 })
 
+it('[DEM2] a tool is called by a plain name, with JSON or nothing', () => {
+  expect(parseDemoCommand('/tool calculate\n{"expression": "1"}')).toEqual({
+    type: 'tool',
+    toolName: 'calculate',
+    input: { expression: '1' },
+  })
+  expect(parseDemoCommand('/tool x')).toEqual({ type: 'tool', toolName: 'x', input: {} })
+  const malformed = ['', '{}', 'a.b {}', 'é {}', `${'x'.repeat(65)} {}`, 'x {', "x {'a': 1}", 'x {} {}', 'x {"a": "\\ud800"}']
+  for (const rest of [...malformed, `x ${'['.repeat(100)}${']'.repeat(100)}`])
+    expect(parseDemoCommand(`/tool ${rest}`), rest).toEqual({ type: 'usage' })
+})
+
 it('[DEM2] only a slash in the very first place makes a command', () => {
   for (const text of ['', ' /crash', 'say /crash', '\n/fail x', '／crash']) expect(parseDemoCommand(text)).toEqual({ type: 'chat' })
 })

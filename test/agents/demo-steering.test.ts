@@ -63,6 +63,23 @@ describe('a steered input', () => {
     expect(texts(await runTurn('/context', { steers: [{ afterPieces: 1, input: 'again' }] }))[1]).toBe('Steered: again')
   })
 
+  it('[DEM3] that arrives while a call is written or its tool runs is acknowledged above what came of it', async () => {
+    const outcome = { output: 42, isError: false, steers: ['later'] }
+    const run = await runTurn('/tool calculate {"expression":"6 * 7"}', { steers: [{ afterPieces: 1, input: 'sooner' }], outcome })
+    expect(texts(run)).toEqual(['', 'Steered: sooner\n\nSteered: later\n\n`calculate` answered: 42'])
+    expect(reasons(run)).toEqual(['tool-calls', 'stop'])
+  })
+
+  it('[DEM3] before a call is written is acknowledged first, and one behind its answer after it', async () => {
+    const steered = messageOf('user', 'hurry', 9)
+    const { parts } = await runStep(requestOf([messageOf('user', '/approve x', 8), steered], { steered: [steered] }))
+    expect(parts.map(({ type }) => type)).toEqual(['text', 'tool-call'])
+    expect(textOf(parts)).toBe('Steered: hurry')
+    const { steps } = await runTurn('/tool calculate')
+    const pieces = steps.flatMap(({ events }) => events).length - steps.length
+    expect(texts(await runTurn('/tool calculate', { steers: [{ afterPieces: pieces, input: 'more' }] }))[2]).toBe('Steered: more')
+  })
+
   it('[DEM3] cuts reasoning too, which then goes on below the acknowledgement', async () => {
     const run = await runTurn('/think deep water', { steers: [{ afterPieces: 4, input: 'aloud' }] })
     expect(run.steps[1]?.parts.map((part) => part.type)).toEqual(['text', 'reasoning', 'text'])
@@ -84,6 +101,7 @@ function replyWords({ parts, steered }: StepRun): string[] {
 }
 
 function wordsOf(part: Part): string[] {
+  if (part.type === 'tool-call') return [`call: ${part.toolName} ${JSON.stringify(part.input)}`]
   if (part.type !== 'text' && part.type !== 'reasoning') throw new Error(`A ${part.type} part.`)
   const words = part.text.split(/\s+/).filter((word) => word !== '')
   return words.map((word) => `${part.type}: ${word}`)
@@ -94,7 +112,8 @@ describe('any turn', () => {
     fc.nat({ max: 30 }).map((words) => `/stream ${words + 1}`),
     fc.nat({ max: 30 }).map((words) => `/stream ${words + 1} 0`),
     fc.string({ unit: 'grapheme' }).map((text) => `say ${text}`),
-    fc.constantFrom('/think of w1 and w2', '/bytes 500', '/nope'),
+    fc.constantFrom('/think of w1 and w2', '/bytes 500', '/nope', '/approve w1 w2', '/tool calculate {"expression":"6 * 7"}'),
+    fc.json({ maxDepth: 2 }).map((json) => `/tool demo_note ${json}`),
   )
   const steerTexts = fc.oneof(
     fc.constantFrom('w3', 'w1 w2\n\nw3', 'Steered: w1', '/stream 9', '/fail now', 'x ', '\n\n'),
@@ -103,15 +122,26 @@ describe('any turn', () => {
   const scenarios: fc.Arbitrary<Scenario> = fc.record({
     steers: fc.array(fc.record({ afterPieces: fc.integer({ min: 1, max: 40 }), input: steerTexts }), { maxLength: 6 }),
     crashes: fc.array(fc.integer({ min: 1, max: 40 }), { maxLength: 3 }),
+    outcome: fc.record({
+      output: fc.oneof(
+        fc.constantFrom('', 'w1 w2', 'Steered: w1', 'Not allowed: a person denied this call.'),
+        fc.jsonValue({ maxDepth: 2 }),
+      ),
+      isError: fc.boolean(),
+      steers: fc.array(steerTexts, { maxLength: 2 }),
+    }),
   })
 
   it('[DEM3] says every word once, however it is steered and recovered', async () => {
     await fc.assert(
       fc.asyncProperty(inputs, scenarios, async (input, scenario) => {
-        const plain = await runTurn(input)
+        const { output, isError } = scenario.outcome ?? { output: null, isError: false }
+        const plain = await runTurn(input, { outcome: { output, isError } })
         const run = await runTurn(input, scenario)
         expect(run.steps.flatMap(replyWords)).toEqual(plain.steps.flatMap(replyWords))
-        expect(run.steps.slice(1).every((step) => step.steered.length > 0)).toBe(true)
+        const hasReason = (step: StepRun, index: number) => step.steered.length > 0 || run.steps[index]?.finishReason === 'tool-calls'
+        expect(run.steps.slice(1).every(hasReason)).toBe(true)
+        expect(run.steps.flatMap(({ parts }) => parts).filter(({ type }) => type === 'tool-call').length).toBeLessThanOrEqual(1)
         expect(run.steps.every((step) => step.parts.length > 0)).toBe(true)
       }),
       { numRuns: 1_000 },

@@ -1,12 +1,14 @@
 /**
  * Runs turns of the demo agent the way a session does: steps in a loop, steered inputs placed before the words of the step
- * whose context held them, a crashed step done again from the durable messages. Time is counted, not waited for.
+ * whose context held them, a crashed step done again from the durable messages. A tool answers what the scenario says, or
+ * how it was called. Time is counted, not waited for.
  */
 import { AgentError, type AgentEvent, type StepRequest } from '../../src/agents/agent.ts'
 import { demoAgent } from '../../src/agents/demo-agent.ts'
+import { noTools } from '../../src/agents/tools/tool.ts'
 import { estimateTokens } from '../../src/core/tokens.ts'
-import { messageIdAt, turnIdAt } from '../../src/protocol/ids.ts'
-import type { InputPart, Message, Part, TokenUsage } from '../../src/protocol/message.ts'
+import { messageIdAt, toolCallIdAt, turnIdAt } from '../../src/protocol/ids.ts'
+import type { InputPart, Message, Part, TokenUsage, ToolCallPart, ToolResultPart } from '../../src/protocol/message.ts'
 
 export const turnId = turnIdAt(7, 'ABCDEFGHJKMNPQRS')
 const otherTurnId = turnIdAt(2, 'TVWXYZ0123456789')
@@ -25,6 +27,8 @@ export interface Scenario {
   /** The object dies once so many pieces have been heard in the whole turn. */
   crashes?: number[]
   history?: Message[]
+  /** What becomes of every call; while it runs, steered inputs arrive. */
+  outcome?: Pick<ToolResultPart, 'output' | 'isError'> & { steers?: string[] }
 }
 
 export interface StepRun {
@@ -70,6 +74,9 @@ export async function runTurn(input: string | InputPart[], scenario: Scenario = 
       const done = await runStep(request, hear)
       run.steps.push(done)
       context.push(...steered, { ...messageOf('assistant', done.parts, seq++), finishReason: done.finishReason })
+      for (const part of done.parts) if (part.type === 'tool-call') context.push(messageOf('tool', [resultOf(part, scenario)], seq++))
+      if (done.finishReason === 'tool-calls')
+        for (const text of scenario.outcome?.steers ?? []) waiting.push(messageOf('user', text, seq++))
     } catch (error) {
       if (!(error instanceof Crash)) throw error
       // Nothing of the step is durable; what was steered still waits to be consumed.
@@ -78,6 +85,11 @@ export async function runTurn(input: string | InputPart[], scenario: Scenario = 
     }
   } while (waiting.length > 0 || run.steps.at(-1)?.finishReason !== 'stop')
   return run
+}
+
+function resultOf({ toolCallId, toolName, input }: ToolCallPart, { outcome }: Scenario): ToolResultPart {
+  const { output, isError } = outcome ?? { output: input, isError: false }
+  return { type: 'tool-result', toolCallId, toolName, output, isError }
 }
 
 interface RequestOptions {
@@ -93,9 +105,10 @@ export function requestOf(context: Message[], options: RequestOptions = {}): Ste
     turnId,
     step: 1,
     instructions: null,
-    model: null,
     context,
     contextTokens: context.reduce((sum, { parts }) => sum + estimateTokens(parts), 0),
+    notes: [],
+    tools: noTools,
     steered: options.steered ?? [],
     steerWaiting: options.steerWaiting ?? (() => false),
     signal: new AbortController().signal,
@@ -111,12 +124,22 @@ export async function runStep(request: StepRequest, hear: () => void = () => {})
     if (event.type === 'finish') {
       return { events, parts, finishReason: event.finishReason, usage: event.usage, steered: request.steered }
     }
-    const last = parts.at(-1)
-    if (last?.type === event.type) last.text += event.text
-    else parts.push({ type: event.type, text: event.text })
+    addTo(parts, event)
     hear()
   }
   throw new Error('The step ended without a finish.')
+}
+
+/** As a session puts a message together; a call counts when it is complete. */
+function addTo(parts: Part[], event: Exclude<AgentEvent, { type: 'finish' }>): void {
+  if (event.type === 'part-end') throw new Error('The demo agent ends no part by itself.')
+  if (event.type === 'tool-input') return
+  const last = parts.at(-1)
+  if (event.type === 'tool-call') {
+    const { toolName, input } = event
+    parts.push({ type: 'tool-call', toolCallId: toolCallIdAt(messageIdAt(9, 1, turnId), 0), toolName, input })
+  } else if (last?.type === event.type) last.text += event.text
+  else parts.push({ type: event.type, text: event.text })
 }
 
 export function textOf(parts: Part[], type: 'text' | 'reasoning' = 'text'): string {

@@ -17,7 +17,7 @@ const layer = (imports: string[], types: string[] = [], packages: string[] = [])
 
 /** The entry, `worker.ts`, is the folder without a name. */
 export const layers: Record<string, Layer> = {
-  '': layer(['edge', 'session', 'agents', 'agents/models', 'cron']),
+  '': layer(['edge', 'session', 'agents', 'agents/models', 'agents/tools', 'cron']),
   protocol: layer([], [], ['valibot']),
   core: layer(['protocol']),
   storage: layer(['protocol'], ['core']),
@@ -26,7 +26,16 @@ export const layers: Record<string, Layer> = {
   'agents/tools': layer(
     ['protocol'],
     [],
-    ['@ai-sdk/mcp', '@valibot/to-json-schema', '@cfworker/json-schema', 'fparser', 'ipaddr.js', 'valibot', 'node:dns/promises'],
+    [
+      '@ai-sdk/mcp',
+      '@ai-sdk/provider-utils',
+      '@valibot/to-json-schema',
+      '@cfworker/json-schema',
+      'fparser',
+      'ipaddr.js',
+      'valibot',
+      'node:dns/promises',
+    ],
   ),
   'session-index': layer(['protocol'], [], ['valibot']),
   session: layer(

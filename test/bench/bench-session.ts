@@ -9,11 +9,12 @@ export const turnInput = '/stream 40 0'
 const turnMs = 30_000
 const ended = /"type":"turn\.(completed|failed|cancelled|interrupted)"/
 
-export async function createSession(server: BenchServer): Promise<string> {
+/** `fields`: of the session that is made. */
+export async function createSession(server: BenchServer, fields: Readonly<Record<string, unknown>> = {}): Promise<string> {
   const response = await fetch(`http://${server.host}:${server.port()}/v1/sessions`, {
     method: 'POST',
     headers: { authorization: `Bearer ${server.key}`, 'content-type': 'application/json' },
-    body: '{}',
+    body: JSON.stringify(fields),
   })
   if (response.status !== 201) throw new Error(`No session was made: ${await response.text()}`)
   const { id } = (await response.json()) as { id: string }
@@ -54,8 +55,8 @@ export class BenchSession {
     return session
   }
 
-  static async create(server: BenchServer): Promise<BenchSession> {
-    return BenchSession.attach(server, await createSession(server))
+  static async create(server: BenchServer, fields: Readonly<Record<string, unknown>> = {}): Promise<BenchSession> {
+    return BenchSession.attach(server, await createSession(server, fields))
   }
 
   /** Every frame that arrives from here on, until the next turn or watch. */
@@ -64,7 +65,7 @@ export class BenchSession {
   }
 
   /** Submits a turn; resolves with the milliseconds from sending it to its terminal event. */
-  turn(onFrame: (text: string) => void = () => {}): Promise<number> {
+  turn(onFrame: (text: string) => void = () => {}, input = turnInput): Promise<number> {
     return new Promise((resolve, reject) => {
       const startedAt = performance.now()
       const patience = setTimeout(() => reject(new Error(`A turn did not end within ${turnMs} ms`)), turnMs)
@@ -80,7 +81,7 @@ export class BenchSession {
         if (failure !== null) end(() => reject(new Error(`A turn failed: ${failure}`)))
         else if (ended.test(text)) end(() => resolve(performance.now() - startedAt))
       }
-      this.command({ type: 'turn', input: turnInput })
+      this.command({ type: 'turn', input })
     })
   }
 

@@ -6,6 +6,7 @@ import { Random } from '../simulation/random.ts'
 import type { BenchServer } from './bench-server.ts'
 import { BenchSession, createSession } from './bench-session.ts'
 import type { Figure } from './figure.ts'
+import { ModelWorld } from './model-world.ts'
 import { RawWorkerd, type RawWorkerdOptions } from './raw-workerd.ts'
 
 export interface Scenario {
@@ -36,6 +37,7 @@ export class Bench {
   readonly #serverOptions: RawWorkerdOptions
   readonly #sized = new Map<number, string[]>()
   #raw: RawWorkerd | null = null
+  #models: ModelWorld | null = null
   /** When the last turn ended; its session's alarm is due half a minute later at most. */
   lastTurnAt = 0
 
@@ -57,6 +59,12 @@ export class Bench {
     return this.#raw
   }
 
+  /** A server of its own with a provider beside it, started when first asked for. */
+  async models(): Promise<ModelWorld> {
+    this.#models ??= await ModelWorld.start()
+    return this.#models
+  }
+
   /** Ids of `count` sessions of the raw server that had `messages` messages when they were made. */
   async sessionsOf(messages: number, count: number): Promise<string[]> {
     const server = await this.raw()
@@ -75,8 +83,9 @@ export class Bench {
   }
 
   async stop(): Promise<void> {
-    await this.#raw?.stop()
+    await Promise.all([this.#raw?.stop(), this.#models?.stop()])
     this.#raw = null
+    this.#models = null
   }
 }
 

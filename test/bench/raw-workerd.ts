@@ -13,7 +13,7 @@ import { promisify } from 'node:util'
 import type { BenchServer } from './bench-server.ts'
 import { httpSocket, indexSocket, workerdConfiguration } from './workerd-configuration.ts'
 
-const root = path.resolve(import.meta.dirname, '../..')
+export const root = path.resolve(import.meta.dirname, '../..')
 const wrangler = path.join(root, 'node_modules/wrangler/wrangler-dist/cli.js')
 const startMs = 30_000
 
@@ -22,6 +22,8 @@ export interface RawWorkerdOptions {
   below?: string
   /** Port of a debugger, for CPU profiles; none, if left out. */
   inspectorPort?: number
+  /** Text bindings beside those that every server needs: a model provider's address, say. */
+  variables?: Readonly<Record<string, string>>
 }
 
 export class RawWorkerd implements BenchServer {
@@ -92,6 +94,7 @@ export class RawWorkerd implements BenchServer {
       wranglerToml: path.join(root, 'wrangler.toml'),
       key: this.key,
       secret: 'secret-of-the-bench',
+      variables: this.#options.variables ?? {},
       objects: at('objects'),
       index: at('index'),
     })
@@ -140,7 +143,7 @@ export class RawWorkerd implements BenchServer {
 }
 
 /** workerd writes a line for each socket when it listens, and serves from then on. */
-function listening(child: ChildProcess): Promise<Map<string, number>> {
+export function listening(child: ChildProcess): Promise<Map<string, number>> {
   const ports = new Map<string, number>()
   return new Promise((resolve, reject) => {
     const patience = setTimeout(() => reject(new Error(`workerd did not listen within ${startMs} ms`)), startMs)
@@ -173,7 +176,7 @@ async function makeBundle(): Promise<string> {
 }
 
 /** The program itself: npm's launcher would be one more process. */
-function workerdProgram(): string {
+export function workerdProgram(): string {
   const { default: program } = createRequire(import.meta.url)('workerd') as { default: string }
   return program
 }

@@ -1,6 +1,6 @@
 /**
  * `npm run bench -- [--only NAME]… [--out FOLDER] [--seed N] [--state FOLDER] [--inspect PORT]`: measures the figures of the product on this machine, in about
- * five minutes, as a table and as JSON. It starts and stops its own servers. Figures of one run may be compared with each
+ * seven minutes, as a table and as JSON. It starts and stops its own servers. Figures of one run may be compared with each
  * other; those of two machines, or of a machine that does something else meanwhile, may not. It is no test: a bar that is
  * not met is told, and the exit code stays 0.
  */
@@ -10,17 +10,34 @@ import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { Bench, type Scenario } from './bench.ts'
 import { broadcast } from './broadcast.ts'
+import { bundle } from './bundle.ts'
 import { coldAttach } from './cold-attach.ts'
 import type { Figure } from './figure.ts'
 import { hibernationMemory } from './hibernation-memory.ts'
 import { clearProgress, progress } from './progress-line.ts'
 import { jsonOf, machine, tableOf, unmetOf, versions, type Run } from './report.ts'
+import { firstDelta } from './first-delta.ts'
+import { startUp } from './start-up.ts'
+import { stepOverhead } from './step-overhead.ts'
+import { stepRows } from './step-rows.ts'
 import { turnBytes } from './turn-bytes.ts'
 import { turnLatency } from './turn-latency.ts'
 import { turnRate } from './turn-rate.ts'
 
 /** Cold attach first: it adds no messages to the sessions it shares with the others. */
-const scenarios: Scenario[] = [coldAttach, turnLatency, turnBytes, turnRate, broadcast, hibernationMemory]
+const scenarios: Scenario[] = [
+  coldAttach,
+  turnLatency,
+  turnBytes,
+  turnRate,
+  broadcast,
+  hibernationMemory,
+  stepOverhead,
+  firstDelta,
+  stepRows,
+  bundle,
+  startUp,
+]
 
 const { values } = parseArgs({
   options: {

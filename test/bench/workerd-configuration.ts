@@ -1,6 +1,7 @@
 /**
  * The configuration that serves the very bundle `wrangler deploy` would upload with workerd alone: no proxy in front, the
- * objects' SQLite on disk, and D1 as wrangler's own local simulator (Miniflare's), bound as wrangler binds it.
+ * objects' SQLite on disk, and D1 as wrangler's own local simulator (Miniflare's), bound as wrangler binds it. It may reach
+ * loopback, since that is where a provider of this benchmark listens.
  */
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -12,6 +13,8 @@ export interface ConfigurationParts {
   wranglerToml: string
   key: string
   secret: string
+  /** Further text bindings, by name. */
+  variables: Readonly<Record<string, string>>
   /** Folders that exist. */
   objects: string
   index: string
@@ -33,6 +36,7 @@ const config :Workerd.Config = (
     (name = "index", worker = .index),
     (name = "index:object", worker = .indexObject),
     (name = "index:files", disk = (path = ${quoted(parts.index)}, writable = true)),
+    (name = "internet", network = (allow = ["public", "private"], tlsOptions = (trustBrowserCas = true))),
   ],
   sockets = [
     (name = "${httpSocket}", address = "127.0.0.1:0", http = (), service = "main"),
@@ -56,6 +60,7 @@ const main :Workerd.Worker = (
     (name = "DORMOUSE_SECRET", text = ${quoted(parts.secret)}),
     (name = "DORMOUSE_RATE_LIMITS", text = "off"),
     (name = "DORMOUSE_CORS_ORIGINS", text = ""),
+${textBindings(parts.variables)}
   ],
 );
 const index :Workerd.Worker = (
@@ -76,6 +81,12 @@ const indexObject :Workerd.Worker = (
   bindings = [(name = "MINIFLARE_BLOBS", service = "index:files")],
 );
 `
+}
+
+function textBindings(variables: Readonly<Record<string, string>>): string {
+  return Object.entries(variables)
+    .map(([name, text]) => `    (name = ${quoted(name)}, text = ${quoted(text)}),`)
+    .join('\n')
 }
 
 /** A path or a text; JSON's escapes are Cap'n Proto's too. */

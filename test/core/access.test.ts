@@ -20,7 +20,7 @@ const rows: { verbs: Verb[]; allowed: Level[] }[] = [
   },
   { verbs: ['approve'], allowed: ['approve', 'member', 'admin', 'operator'] },
   { verbs: ['configure', 'create', 'erase', 'list', 'tokens', 'context', 'agents'], allowed: ['member', 'admin', 'operator'] },
-  { verbs: ['keys'], allowed: ['admin', 'operator'] },
+  { verbs: ['keys', 'changeAgents', 'metrics'], allowed: ['admin', 'operator'] },
   { verbs: ['allKeys'], allowed: ['operator'] },
 ]
 

@@ -5,6 +5,9 @@ import { buildContext } from '../../src/core/build-context.ts'
 import { MessageSchema, type Message, type Part } from '../../src/protocol/message.ts'
 import { messageIdAt, turnIdAt } from '../../src/protocol/ids.ts'
 import { parseWith } from '../../src/protocol/json.ts'
+import { moves } from './arbitraries.ts'
+import { sessionAfter } from './play.ts'
+import { busySession, type SessionDriver } from './session-driver.ts'
 
 const turnId = turnIdAt(2, '0123456789ABCDEF')
 
@@ -64,6 +67,35 @@ describe('the context', () => {
     expect(context.map(({ role }) => role)).toEqual(['assistant', 'tool', 'tool'])
   })
 
+  test('[TRN3] of any history gives every call one result, in the message right behind it or in one of those that follow on', () => {
+    fc.assert(
+      fc.property(moves, (history) => {
+        const driver = sessionAfter(history)
+        const kept = messagesOf(driver)
+        const context = buildContext(kept, 0)
+        expect(context.filter((message) => kept.includes(message))).toEqual(kept)
+        const ids = (type: Part['type']) => context.flatMap(({ parts }) => parts.filter((part) => part.type === type).flatMap(toolIdOf))
+        expect(ids('tool-result').toSorted()).toEqual(ids('tool-call').toSorted())
+        expect(context.flatMap(callsAnsweredLate)).toEqual([])
+        expect(new Set(context.map(({ id }) => id)).size).toBe(context.length)
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  test('[TRN3] of a turn that was cancelled while it asked holds the result there is, and an error for the call that never ran', () => {
+    const driver = busySession()
+    const ask = { type: 'ask', idempotent: false, inputHash: 'hash', expiresInMs: 1000 } as const
+    driver.perform(driver.callTools([{ type: 'run', idempotent: false }, ask]))
+    driver.perform(driver.finishTool(0))
+    driver.perform(driver.cancel(driver.state.active?.turnId ?? ''))
+    const results = buildContext(messagesOf(driver), 0).flatMap(({ parts }) => parts.filter((part) => part.type === 'tool-result'))
+    expect(results).toMatchObject([
+      { toolName: 'tool1', isError: true },
+      { toolName: 'tool0', output: 'found', isError: false },
+    ])
+  })
+
   test('[CMP2] says first how many messages were left out', () => {
     const kept = [messageAt(7, 'user', [text('Hi')])]
     const [one, many] = [buildContext(kept, 1), buildContext(kept, 12)]
@@ -92,4 +124,17 @@ function resultsBeforeTheirCalls(context: Message[]) {
 
 function asks({ parts }: Message, toolCallId: string): boolean {
   return parts.some((part) => part.type === 'tool-call' && part.toolCallId === toolCallId)
+}
+
+/** Inputs aside, which hold no calls. */
+function messagesOf(driver: SessionDriver): Message[] {
+  return driver.eventsOf('message.completed').map(({ message }) => message)
+}
+
+/** A provider wants all results before anybody else speaks. */
+function callsAnsweredLate({ parts }: Message, index: number, context: Message[]): string[] {
+  const end = context.findIndex(({ role }, at) => at > index && role !== 'tool')
+  const answers = context.slice(index + 1, end < 0 ? undefined : end)
+  const answered = answers.flatMap((answer) => answer.parts.flatMap(toolIdOf))
+  return parts.flatMap((part) => (part.type === 'tool-call' && !answered.includes(part.toolCallId) ? [part.toolCallId] : []))
 }

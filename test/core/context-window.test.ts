@@ -5,7 +5,7 @@ import { contextMessages, contextTokens, growSpan, maxContextSpans, openSpan } f
 import type { ContextWindow } from '../../src/core/state.ts'
 import type { Event } from '../../src/protocol/event.ts'
 import { longMoves, moves } from './arbitraries.ts'
-import { sessionAfter } from './session-driver.ts'
+import { sessionAfter } from './play.ts'
 
 /** `open`: a turn begins with an input of so many tokens. Otherwise a message joins the newest turn. */
 interface Step {

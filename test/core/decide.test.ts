@@ -2,15 +2,9 @@
 import { describe, expect, test } from 'vitest'
 import { decide, maxFruitlessAttempts } from '../../src/core/decide.ts'
 import type { Part } from '../../src/protocol/message.ts'
-import { ada, bob, newSession, sessionId, SessionDriver, type Outcome } from './session-driver.ts'
+import { ada, bob, busySession, newSession, sessionId, SessionDriver, typesOf } from './session-driver.ts'
 
 const said: Part[] = [{ type: 'text', text: 'So far' }]
-
-function busySession(): SessionDriver {
-  const driver = newSession()
-  driver.perform(driver.submit())
-  return driver
-}
 
 describe('the session itself', () => {
   test('[LOG1] a session begins with its creation at seq 1, and nothing else can begin it', () => {
@@ -136,7 +130,7 @@ describe('steps and recoveries', () => {
     const { turnId } = driver.state.active ?? {}
     driver.perform(driver.finishStep({ final: false }))
     const voided = 'msg_00000030020123456789ABCDEF'
-    const { events } = driver.perform(driver.recover('resume', said))
+    const { events } = driver.perform(driver.recover(said))
     expect(events).toMatchObject([{ seq: 5, type: 'turn.resumed', turnId, attempt: 2, reason: 'recovery', supersedes: voided }])
     expect(driver.state.active).toMatchObject({ generation: 5, attempt: 2, fruitlessAttempts: 1, steps: 1 })
     driver.perform(driver.finishStep({}))
@@ -145,7 +139,7 @@ describe('steps and recoveries', () => {
 
   test('[TRN4] three recoveries without a durable step are the most; the next ends the turn as interrupted', () => {
     const driver = busySession()
-    const types = Array.from({ length: 4 }, () => typesOf(driver.perform(driver.recover('resume', said))))
+    const types = Array.from({ length: 4 }, () => typesOf(driver.perform(driver.recover(said))))
     expect(types).toEqual([
       ...Array.from({ length: maxFruitlessAttempts }, () => ['turn.resumed']),
       ['message.completed', 'turn.interrupted'],
@@ -156,7 +150,7 @@ describe('steps and recoveries', () => {
   test('[TRN4] a durable step is progress: the count begins again, the attempts go on', () => {
     const driver = busySession()
     for (let step = 0; step < 5; step++) {
-      for (let i = 0; i < maxFruitlessAttempts; i++) expect(typesOf(driver.perform(driver.recover('resume')))).toEqual(['turn.resumed'])
+      for (let i = 0; i < maxFruitlessAttempts; i++) expect(typesOf(driver.perform(driver.recover()))).toEqual(['turn.resumed'])
       driver.perform(driver.finishStep({ final: false }))
       expect(driver.state.active?.fruitlessAttempts).toBe(0)
     }
@@ -164,17 +158,56 @@ describe('steps and recoveries', () => {
   })
 
   test('[TRN4] an agent whose turns do not resume has them interrupted, and the next one starts', () => {
+    const driver = newSession()
+    driver.recovery = 'interrupt'
+    for (let turn = 0; turn < 2; turn++) driver.perform(driver.submit())
+    expect(typesOf(driver.perform(driver.recover(said)))).toEqual(['message.completed', 'turn.interrupted', 'turn.started'])
+  })
+
+  test('[AGT3] a model call that was cut is made again under a new generation, which voids its message', () => {
+    const driver = busySession()
+    const { turnId } = driver.state.active ?? {}
+    const { events } = driver.perform(driver.retry(said))
+    const voided = 'msg_00000030010123456789ABCDEF'
+    expect(events).toMatchObject([{ seq: 4, type: 'turn.resumed', turnId, attempt: 2, reason: 'retry', supersedes: voided }])
+    expect(events).toHaveLength(1)
+    expect(driver.state.active).toMatchObject({ generation: 4, attempt: 2, fruitlessAttempts: 1 })
+  })
+
+  test('[AGT3] a model call that is cut again and again fails its turn, with its last error and what it last said', () => {
     const driver = busySession()
     driver.perform(driver.submit())
-    expect(typesOf(driver.perform(driver.recover('interrupt', said)))).toEqual(['message.completed', 'turn.interrupted', 'turn.started'])
+    for (let i = 0; i < maxFruitlessAttempts; i++) driver.perform(i % 2 ? driver.recover() : driver.retry())
+    const command = driver.retry(said)
+    expect(driver.perform(command).events).toMatchObject([
+      { type: 'message.completed', message: { parts: said, finishReason: 'error' } },
+      { type: 'turn.failed', error: command.error, attempt: 4 },
+      { type: 'turn.started' },
+    ])
+  })
+
+  test('[AGT1] a turn keeps to the version of the agent that its first step had', () => {
+    const driver = busySession()
+    expect(driver.state.active?.agentVersion).toBeNull()
+    for (const agentVersion of ['3', '4']) driver.perform(driver.finishStep({ agentVersion, final: false }))
+    expect(driver.state.active?.agentVersion).toBe('3')
+    expect(driver.eventsOf('message.completed').map(({ message }) => message.agentVersion)).toEqual(['3', '4'])
+    driver.perform(driver.finishStep())
+    driver.perform(driver.submit())
+    expect(driver.state.active?.agentVersion).toBeNull()
+  })
+
+  test('[AGT1] the window of the model that answered is the session’s from then on, and told where it changed', () => {
+    const driver = busySession()
+    const windows = [200, 9000, 9000].map((window) => {
+      const [event] = driver.perform(driver.finishStep({ window, final: false })).events
+      return event?.type === 'message.completed' ? event.window : null
+    })
+    expect([windows, driver.state.context.window]).toEqual([[undefined, 9000, undefined], 9000])
   })
 
   test('[TRN4] there is nothing to recover while no turn runs', () => {
     const driver = newSession()
-    expect(driver.perform(driver.recover('resume')).decision).toMatchObject({ ok: false, error: { code: 'turn_finished' } })
+    expect(driver.perform(driver.recover()).decision).toMatchObject({ ok: false, error: { code: 'turn_finished' } })
   })
 })
-
-function typesOf({ events }: Outcome): string[] {
-  return events.map((event) => event.type)
-}

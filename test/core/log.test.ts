@@ -9,7 +9,8 @@ import { EventSchema, type Event } from '../../src/protocol/event.ts'
 import { limits } from '../../src/protocol/limits.ts'
 import { parseWith } from '../../src/protocol/json.ts'
 import { BODY_MARK, longMoves, moves } from './arbitraries.ts'
-import { ada, asStored, newSession, sessionAfter, SessionDriver, type Outcome } from './session-driver.ts'
+import { sessionAfter } from './play.ts'
+import { ada, asStored, newSession, SessionDriver, type Outcome } from './session-driver.ts'
 
 /** Far below one row, whatever the history: settings, tags, queue and context at their worst together are under 64 KiB. */
 const maxStateCharacters = 64 * 1024
@@ -181,8 +182,22 @@ describe('state is small', () => {
       const own = { ...by, id: `key_${turn}`.padEnd(by.id.length, '0') }
       for (let part = 0; part < limits.amendments; part++) driver.perform(driver.submit({ by: own, whenBusy: 'collect' }))
     }
+    // A turn in which as much waits as may: every call asks, every note is taken.
+    const note = (index: number) => ({ key: `${index}`.padEnd(limits.noteKeyCharacters, '"'), text: 'x' })
+    const notes = Array.from({ length: limits.notes }, (_, index) => note(index))
+    driver.perform(driver.callTools([{ type: 'run', idempotent: false }]))
+    driver.perform(driver.finishTool(0, { notes }))
+    const ask = { type: 'ask', idempotent: false, inputHash: 'hash', expiresInMs: 1000 } as const
+    const calls = Array.from({ length: limits.toolCallsPerStep }, () => ({ toolName: 'n'.repeat(64), input: {} }))
+    driver.perform(
+      driver.callTools(
+        calls.map(() => ask),
+        { parts: driver.callParts(calls) },
+      ),
+    )
     const { state } = driver
     expect([state.queue.length, state.context.spans.length]).toEqual([limits.queuedTurns, maxContextSpans])
+    expect([state.notes.length, state.active?.calls.length]).toEqual([limits.notes, limits.toolCallsPerStep])
     expect(JSON.stringify(state).length).toBeLessThan(maxStateCharacters)
     expect(JSON.stringify(state).length).toBeGreaterThan(limits.settingsBytes)
   })

@@ -1,10 +1,13 @@
 /** Order of the conversation, and what becomes of inputs that are given to a turn while it runs. */
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import type { Command, TurnReport } from '../../src/core/command.ts'
 import { isTerminal, type Event, type EventOf } from '../../src/protocol/event.ts'
 import type { InputPart, Part } from '../../src/protocol/message.ts'
+import { budgetFinishReasons } from '../../src/protocol/policy.ts'
 import { moves } from './arbitraries.ts'
-import { bob, newSession, sessionAfter, type SessionDriver } from './session-driver.ts'
+import { sessionAfter } from './play.ts'
+import { bob, newSession, type SessionDriver } from './session-driver.ts'
 
 const words = (text: string): InputPart[] => [{ type: 'text', text }]
 
@@ -82,7 +85,7 @@ describe('nothing steered is lost', () => {
     )
   })
 
-  test('[TRN9] a turn never completes while a steered input waits; if it ends otherwise, the same commit queues what no words took up', () => {
+  test('[TRN9] only a spent budget completes a turn while a steered input waits; the commit that ends it queues what no words took up', () => {
     fc.assert(
       fc.property(moves, (history) => {
         for (const { command, events, before } of sessionAfter(history).history) {
@@ -90,8 +93,8 @@ describe('nothing steered is lost', () => {
           if (!end || !('report' in command)) continue
           const waiting = before?.active?.steers.map(({ seq }) => seq) ?? []
           const gone = events.flatMap((event) => ('steeredSeq' in event ? [[event.type, event.steeredSeq]] : []))
-          const said = command.report.said
-          const seen = end.type === 'turn.completed' ? Infinity : said && said.parts.length > 0 ? said.contextSeq : 0
+          const isOver = end.type === 'turn.completed' && !budgetReasons.has(end.finishReason)
+          const seen = isOver ? Infinity : contextOf(command)
           expect(gone).toEqual(waiting.map((seq) => [seq <= seen ? 'message.completed' : 'turn.queued', seq]))
         }
       }),
@@ -125,6 +128,15 @@ describe('nothing steered is lost', () => {
   })
 })
 
+const budgetReasons = new Set<string>(Object.values(budgetFinishReasons))
+
+/** As of which seq the words that end the turn knew the conversation; 0: nothing was said. */
+function contextOf(command: Extract<Command, { report: TurnReport }>): number {
+  if (command.type === 'finishStep') return command.contextSeq
+  const { said } = command.report
+  return said && said.parts.length > 0 ? said.contextSeq : 0
+}
+
 function standsOnPath(event: Event): event is EventOf<'turn.started' | 'message.completed'> {
   return event.type === 'turn.started' || event.type === 'message.completed'
 }
@@ -139,8 +151,14 @@ function firstStepThatSaw(driver: SessionDriver, steeredSeq: number): number | u
     ?.seq
 }
 
-function takenUp(driver: SessionDriver): { steeredSeq: number; input: Part[]; by: Event['by'] }[] {
-  return driver.events.flatMap((event) => {
+interface Place {
+  steeredSeq: number
+  input: Part[]
+  by: Event['by']
+}
+
+function takenUp(driver: SessionDriver): Place[] {
+  return driver.events.flatMap((event): Place[] => {
     if (event.type === 'turn.queued' && event.steeredSeq !== undefined)
       return [{ steeredSeq: event.steeredSeq, input: event.input, by: event.by }]
     if (event.type !== 'message.completed' || event.steeredSeq === undefined) return []

@@ -2,11 +2,13 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { decide } from '../../src/core/decide.ts'
-import { pendingEffects } from '../../src/core/pending-effects.ts'
+import { pendingEffects, type Effect } from '../../src/core/pending-effects.ts'
 import { isTerminal, type Event, type TerminalEvent } from '../../src/protocol/event.ts'
 import { limits } from '../../src/protocol/limits.ts'
+import type { TokenUsage } from '../../src/protocol/message.ts'
 import { longMoves, moves } from './arbitraries.ts'
-import { noCost, sessionAfter, type SessionDriver } from './session-driver.ts'
+import { sessionAfter } from './play.ts'
+import { turnCost, type SessionDriver } from './session-driver.ts'
 
 /** The line as the log alone tells it: which turn runs, and who waits, in the order in which they will start. */
 interface Line {
@@ -31,14 +33,28 @@ describe('one turn at a time', () => {
     )
   })
 
-  test('[TRN1] the one effect is to run the active turn, as the generation that may speak; none while idle', () => {
+  test('[TRN1] what must go on: a step of the running turn, or the tools it started, as the generation that may speak', () => {
     fc.assert(
       fc.property(moves, (history) => {
         const { state, events } = sessionAfter(history)
-        const spokenFor = events.findLast((event) => event.type === 'turn.started' || event.type === 'turn.resumed')
-        const isActive = spokenFor !== undefined && !events.some((event) => isTerminal(event) && event.turnId === spokenFor.turnId)
-        const effects = isActive ? [{ type: 'runTurn', turnId: spokenFor.turnId, generation: spokenFor.seq }] : []
-        expect(pendingEffects(state)).toEqual(effects)
+        expect(pendingEffects(state)).toEqual(effectsFrom(events))
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  test('[TRN4] nothing is stuck: a running turn has something going on, a waiting one only calls that somebody is asked about', () => {
+    fc.assert(
+      fc.property(moves, (history) => {
+        for (const { after } of sessionAfter(history).history) {
+          if (!after?.active) continue
+          const { status, calls } = after.active
+          const statuses = new Set(calls.map((call) => call.status))
+          expect(statuses.has('open')).toBe(false)
+          if (status === 'waiting') expect([...statuses]).toEqual(['asked'])
+          else expect(calls.length === 0 || statuses.has('started')).toBe(true)
+          expect(pendingEffects(after).length > 0).toBe(status === 'running')
+        }
       }),
       { numRuns: 300 },
     )
@@ -104,23 +120,22 @@ describe('every turn ends once', () => {
   })
 
   test('[TRN3] a cut turn keeps what was said, with the reason it was cut, right before its terminal event', () => {
-    const reasons = { 'turn.completed': null, 'turn.failed': 'error', 'turn.cancelled': 'cancelled', 'turn.interrupted': 'interrupted' }
     fc.assert(
       fc.property(moves, (history) => {
         for (const { command, events, before } of sessionAfter(history).history) {
           const end = events.filter(isTerminal).find(({ turnId }) => turnId === before?.active?.turnId)
-          if (!end || end.type === 'turn.completed' || !('report' in command)) continue
+          if (!end || command.type === 'finishStep' || !('report' in command)) continue
           const said = command.report.said?.parts ?? []
           const kept = events.flatMap((event) => (event.type === 'message.completed' && event.message.role === 'assistant' ? [event] : []))
           expect(kept.map(({ message }) => message.parts)).toEqual(said.length > 0 ? [said] : [])
-          for (const { seq, message } of kept) expect([seq, message.finishReason]).toEqual([end.seq - 1, reasons[end.type]])
+          for (const { seq, message } of kept) expect([seq, message.finishReason]).toEqual([end.seq - 1, reasonOf(end)])
         }
       }),
       { numRuns: 300 },
     )
   })
 
-  test('[TRN3] a completed turn ends in the commit of its last words', () => {
+  test('[TRN3] a completed turn ends in the commit of its last words, unless its time was over', () => {
     fc.assert(
       fc.property(moves, (history) => {
         for (const { command, events, before } of sessionAfter(history).history) {
@@ -148,6 +163,24 @@ describe('every turn ends once', () => {
   })
 })
 
+describe('usage', () => {
+  test('[MET1] tokens are counted with their message, time and rows with the end of their turn: each exactly once', () => {
+    fc.assert(
+      fc.property(moves, (history) => {
+        const { state, events } = sessionAfter(history)
+        const ends = events.filter((event) => isTerminal(event)).filter(({ startedAt }) => startedAt !== null)
+        expect(state.usage).toEqual({
+          turns: events.filter(({ type }) => type === 'turn.started').length,
+          ...tokensIn(events),
+          activeMs: ends.length * turnCost.activeMs,
+          storage: { rowsRead: ends.length * turnCost.storage.rowsRead, rowsWritten: ends.length * turnCost.storage.rowsWritten },
+        })
+      }),
+      { numRuns: 300 },
+    )
+  })
+})
+
 describe('generations', () => {
   test('[TRN5] only the current generation is heard; any other is refused and changes nothing', () => {
     fc.assert(
@@ -156,7 +189,7 @@ describe('generations', () => {
         const before = driver.state
         const generation = (before.active?.generation ?? before.head) + off
         const { decision } = driver.perform(speak(driver, generation, isFailure))
-        const isCurrent = before.active !== null && off === 0
+        const isCurrent = off === 0 && before.active?.status === 'running' && (isFailure || before.active.calls.length === 0)
         expect(decision.ok).toBe(isCurrent)
         if (!decision.ok) expect(decision.error.code).toBe('turn_finished')
         expect(driver.state === before).toBe(!isCurrent)
@@ -172,7 +205,8 @@ describe('generations', () => {
         const { state, now } = driver
         const past = driver.events.filter((event) => event.type === 'turn.started' || event.type === 'turn.resumed').map(({ seq }) => seq)
         const heard = past.filter((generation) => decide(state, driver.finishStep({ generation }), now).ok)
-        expect(heard).toEqual(state.active ? [past.at(-1)] : [])
+        const isStepRunning = pendingEffects(state)[0]?.type === 'runStep'
+        expect(heard).toEqual(isStepRunning ? [past.at(-1)] : [])
       }),
       { numRuns: 300 },
     )
@@ -180,9 +214,33 @@ describe('generations', () => {
 })
 
 function speak(driver: SessionDriver, generation: number, isFailure: boolean) {
-  if (!isFailure) return driver.finishStep({ generation })
-  const error = { code: 'internal' as const, message: 'It broke.', retryable: false }
-  return { type: 'failTurn' as const, generation, error, report: driver.report() }
+  return isFailure ? { ...driver.fail(), generation } : driver.finishStep({ generation })
+}
+
+/** What the log alone tells of what must be going on. */
+function effectsFrom(events: Event[]): Effect[] {
+  const spokenFor = events.findLast((event) => event.type === 'turn.started' || event.type === 'turn.resumed')
+  if (!spokenFor) return []
+  const { turnId } = spokenFor
+  const own = events.filter((event) => 'turnId' in event && event.turnId === turnId)
+  const waits = own.findLast((event) => event.type === 'turn.waiting' || event.type === 'turn.resumed')?.type === 'turn.waiting'
+  if (waits || own.some(isTerminal)) return []
+  const step = own.filter((event) => event.type === 'message.completed' && event.message.role === 'assistant').length + 1
+  const open = callsWithoutResult(own)
+  if (open.length === 0) return [{ type: 'runStep', turnId, generation: spokenFor.seq, step }]
+  const started = new Set(own.flatMap((event) => (event.type === 'tool.started' ? [event.toolCallId] : [])))
+  return open.flatMap((toolCallId) => (started.has(toolCallId) ? [{ type: 'runTool', turnId, generation: spokenFor.seq, toolCallId }] : []))
+}
+
+function callsWithoutResult(own: Event[]): string[] {
+  const parts = own.flatMap((event) => (event.type === 'message.completed' ? event.message.parts : []))
+  const ended = new Set(parts.flatMap((part) => (part.type === 'tool-result' ? [part.toolCallId] : [])))
+  return parts.flatMap((part) => (part.type === 'tool-call' && !ended.has(part.toolCallId) ? [part.toolCallId] : []))
+}
+
+function reasonOf(end: TerminalEvent): string {
+  if (end.type === 'turn.completed') return end.finishReason
+  return { 'turn.failed': 'error', 'turn.cancelled': 'cancelled', 'turn.interrupted': 'interrupted' }[end.type]
 }
 
 function playedLines({ history }: SessionDriver): Line[] {
@@ -216,20 +274,24 @@ function factsFrom(own: Event[]) {
   const inputs = own.filter((event) => event.type === 'turn.queued' || event.type === 'turn.amended')
   const start = own.find((event) => event.type === 'turn.started')
   const lastStart = own.findLast((event) => event.type === 'turn.started' || event.type === 'turn.resumed')
-  const steps = own.filter((event) => event.type === 'message.completed')
-  const sum = (field: 'inputTokens' | 'outputTokens' | 'cachedTokens' | 'reasoningTokens') =>
-    steps.reduce((total, { message }) => total + (message.usage?.[field] ?? 0), 0)
   return {
     queuedSeq: inputs[0]?.seq,
     inputSeqs: inputs.map(({ seq }) => seq),
     startedAt: start?.at ?? null,
     attempt: lastStart?.attempt ?? 0,
-    usage: {
-      inputTokens: sum('inputTokens'),
-      outputTokens: sum('outputTokens'),
-      cachedTokens: sum('cachedTokens'),
-      reasoningTokens: sum('reasoningTokens'),
-      ...noCost,
-    },
+    usage: { ...tokensIn(own), ...(start ? turnCost : noCost) },
+  }
+}
+
+const noCost = { activeMs: 0, storage: { rowsRead: 0, rowsWritten: 0 } }
+
+function tokensIn(events: readonly Event[]): TokenUsage {
+  const used = events.flatMap((event) => (event.type === 'message.completed' && event.message.usage ? [event.message.usage] : []))
+  const sum = (field: keyof TokenUsage) => used.reduce((total, usage) => total + usage[field], 0)
+  return {
+    inputTokens: sum('inputTokens'),
+    outputTokens: sum('outputTokens'),
+    cachedTokens: sum('cachedTokens'),
+    reasoningTokens: sum('reasoningTokens'),
   }
 }

@@ -15,8 +15,7 @@ import {
   tokenOf,
   type ProblemJson,
 } from './edge-client.ts'
-
-const wiring = { agents: () => [] }
+import { wiring } from './test-wiring.ts'
 
 /** Who may do what, as the API contract's table says it; on purpose not taken from the program. */
 const allowedFrom: Record<string, string[]> = {
@@ -32,6 +31,8 @@ const allowedFrom: Record<string, string[]> = {
   'GET /parties/session/:id': ['read', 'write', 'approve', 'member', 'admin', 'operator'],
   'POST /v1/sessions/:id/turns': ['write', 'approve', 'member', 'admin', 'operator'],
   'POST /v1/sessions/:id/turns/:turnId/cancel': ['write', 'approve', 'member', 'admin', 'operator'],
+  'GET /v1/sessions/:id/outputs/:ref': ['read', 'write', 'approve', 'member', 'admin', 'operator'],
+  'POST /v1/sessions/:id/approvals/:approvalId': ['approve', 'member', 'admin', 'operator'],
   'PATCH /v1/sessions/:id': ['write', 'approve', 'member', 'admin', 'operator'],
   'POST /v1/sessions': ['member', 'admin', 'operator'],
   'GET /v1/sessions': ['member', 'admin', 'operator'],
@@ -40,7 +41,12 @@ const allowedFrom: Record<string, string[]> = {
   'DELETE /v1/sessions/:id/tokens': ['member', 'admin', 'operator'],
   'GET /v1/sessions/:id/context': ['member', 'admin', 'operator'],
   'GET /v1/agents': ['member', 'admin', 'operator'],
+  'GET /v1/agents/:name': ['member', 'admin', 'operator'],
   'GET /v1/models': ['member', 'admin', 'operator'],
+  'POST /v1/agents': ['admin', 'operator'],
+  'PATCH /v1/agents/:name': ['admin', 'operator'],
+  'DELETE /v1/agents/:name': ['admin', 'operator'],
+  'GET /v1/metrics': ['admin', 'operator'],
   'POST /v1/keys': ['admin', 'operator'],
   'GET /v1/keys': ['admin', 'operator'],
   'DELETE /v1/keys/:keyId': ['admin', 'operator'],
@@ -56,15 +62,28 @@ const bodies: Record<string, unknown> = {
   'POST /v1/sessions/:id/turns': { input: 'hello' },
   'POST /v1/sessions/:id/turns/:turnId/cancel': {},
   'POST /v1/sessions/:id/tokens': { access: 'read', expiresInSeconds: 60 },
+  'POST /v1/sessions/:id/approvals/:approvalId': { decision: 'deny' },
+  'POST /v1/agents': { name: 'demo' },
+  'PATCH /v1/agents/:name': { description: 'changed' },
   'POST /v1/keys': { name: 'a key' },
 }
 
 const TURN_ID = 'trn_00000000020123456789ABCDEF'
+const APPROVAL_ID = 'apr_00000000040123456789ABCDEF'
+const OUTPUT_REF = 'out_00000050010123456789ABCDEF'
 const nameOf = ({ method, path }: Route) => `${method.toUpperCase()} ${path}`
 
 /** Asks for a session that is not there: whoever is let in learns that, and nothing changes. */
 function ask(route: Route, sessionId: string, credential: string | null): Promise<Response> {
-  const path = route.path.replace(':id', sessionId).replace(':turnId', TURN_ID).replace(':keyId', newKeyId())
+  const named: Record<string, string> = {
+    id: sessionId,
+    turnId: TURN_ID,
+    approvalId: APPROVAL_ID,
+    ref: OUTPUT_REF,
+    keyId: newKeyId(),
+    name: 'none',
+  }
+  const path = route.path.replaceAll(/:(\w+)/g, (_, name: string) => named[name] ?? '')
   const body = bodies[nameOf(route)]
   return call(route.method.toUpperCase(), `${path}${path.endsWith('/search') ? '?q=word' : ''}`, { credential, body })
 }

@@ -8,10 +8,9 @@ import { errorTable } from '../../src/protocol/errors.ts'
 import { EventSchema } from '../../src/protocol/event.ts'
 import { ClientFrameSchema, closeCodes } from '../../src/protocol/frame.ts'
 import { call, callJson, createSession, requestOf, tokenOf, type ProblemJson } from './edge-client.ts'
+import { wiring } from './test-wiring.ts'
 
 type Json = Record<string, unknown>
-
-const wiring = { agents: () => [] }
 
 describe('every answer', () => {
   it('[SEC4] has a request id of its own, is not cached, and not interpreted', async () => {
@@ -36,7 +35,8 @@ describe('every answer', () => {
   it('[SEC4] what breaks inside is told without its words, and logged without them', async () => {
     const log = vi.spyOn(console, 'error').mockImplementation(() => {})
     const app = createApp({
-      agents: () => {
+      ...wiring,
+      builtInAgents: () => {
         throw new Error('select secret from table')
       },
     })
@@ -248,7 +248,11 @@ describe('the API’s own documents', () => {
   it('[SEC2] agents and models are listed', async () => {
     const { json } = await callJson<{ items: Json[] }>('GET', '/v1/agents')
     expect(json.items).toContainEqual(expect.objectContaining({ name: 'demo', default: true, window: 32_000 }))
-    expect((await callJson('GET', '/v1/models')).json).toEqual({ items: [], providers: [] })
+    const { json: models } = await callJson<{ items: Json[]; providers: Json[] }>('GET', '/v1/models')
+    expect(models.items).toEqual([])
+    expect(models.providers).toMatchObject(
+      ['openai', 'anthropic', 'workers-ai'].map((id) => ({ id, status: 'not_configured', error: null })),
+    )
     expect((await callJson('GET', '/healthz', { credential: null })).json).toEqual({ status: 'ok' })
   })
 })

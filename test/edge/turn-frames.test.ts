@@ -51,12 +51,15 @@ describe('a turn among the frames of its session', () => {
     const parts = [
       { type: 'reasoning', text: 'hm' },
       { type: 'text', text: 'so' },
+      { type: 'tool-call', toolCallId: 'c', toolName: 'made', input: { a: 1 } },
+      { type: 'tool-call', toolCallId: 'd', toolName: 'in the making', input: '{"a":' },
     ]
     const taken = take(frames, ready({ active: { id: MINE, status: 'running' }, partial: { turnId: MINE, messageId: 'm', parts } }))
     const said = taken.map(({ text }) => JSON.parse(text) as unknown)
     expect(said).toEqual([
       { type: 'delta', turnId: MINE, messageId: 'm', part: 0, kind: 'reasoning', offset: 0, text: 'hm' },
       { type: 'delta', turnId: MINE, messageId: 'm', part: 1, kind: 'text', offset: 0, text: 'so' },
+      { type: 'delta', turnId: MINE, messageId: 'm', part: 3, kind: 'tool-input', offset: 0, text: '{"a":' },
     ])
     expect(take(new TurnFrames(OTHER), ready({ queue: [OTHER], partial: { turnId: MINE, messageId: 'm', parts } }))).toEqual([])
   })

@@ -40,24 +40,31 @@ export interface LogLine {
   [field: string]: unknown
 }
 
+export interface ServerOptions {
+  /** Besides the two secrets that every server has: keys of model providers, and what else a server may be told. */
+  variables?: Record<string, string>
+}
+
 export class RunningServer {
   readonly url: string
   readonly key = 'key-of-the-operator'
   /** Holds the bundle, the configuration, the data and the log. */
   readonly folder: string
   readonly #port: number
+  readonly #variables: Record<string, string>
   #leader: ChildProcess | null = null
 
-  private constructor(folder: string, port: number) {
+  private constructor(folder: string, port: number, { variables = {} }: ServerOptions) {
     this.folder = folder
+    this.#variables = variables
     this.#port = port
     this.url = `http://127.0.0.1:${port}`
   }
 
   /** A new server with an empty state; resolves when it answers. */
-  static async start(): Promise<RunningServer> {
+  static async start(options: ServerOptions = {}): Promise<RunningServer> {
     const folder = mkdtempSync(path.join(tmpdir(), 'dormouse-server-'))
-    const server = new RunningServer(folder, await freePort())
+    const server = new RunningServer(folder, await freePort(), options)
     try {
       await server.#prepare()
       await server.restart()
@@ -125,8 +132,10 @@ export class RunningServer {
 
   async #prepare(): Promise<void> {
     const at = (name: string) => path.join(this.folder, name)
+    const secrets = { DORMOUSE_API_KEY: this.key, DORMOUSE_SECRET: 'secret-of-the-tests', ...this.#variables }
     copyFileSync(path.join(root, 'wrangler.toml'), at('wrangler.toml'))
-    writeFileSync(at('secrets.env'), `DORMOUSE_API_KEY="${this.key}"\nDORMOUSE_SECRET="secret-of-the-tests"\n`, { mode: 0o600 })
+    const lines = Object.entries(secrets).map(([name, value]) => `${name}=${JSON.stringify(value)}\n`)
+    writeFileSync(at('secrets.env'), lines.join(''), { mode: 0o600 })
     await Promise.all([
       runWrangler(['deploy', '--dry-run', '--env', '', '--outdir', at('bundle')]),
       runWrangler(['d1', 'migrations', 'apply', 'INDEX', '--local', '--persist-to', at('data')]),
@@ -187,7 +196,7 @@ function isAliveIn(group: number, pid: string): boolean {
   }
 }
 
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const probe = createServer().once('error', reject)
     probe.listen(0, '127.0.0.1', () => {

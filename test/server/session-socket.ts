@@ -12,6 +12,7 @@ export type CommandFrame =
   | { type: 'turn'; input: string; whenBusy?: string }
   | { type: 'update'; patch: object }
   | { type: 'cancel'; turnId: string }
+  | { type: 'approve'; approvalId: string; decision: 'allow' | 'deny'; scope?: 'once' | 'session'; reason?: string }
 
 const comeBackMs = 20
 /** A handshake that neither opens nor fails for so long is given up. */

@@ -10,7 +10,7 @@ import type { Part } from '../../src/protocol/message.ts'
 interface StreamingMessage {
   messageId: string
   turnId: string
-  /** By part; text and reasoning alike. */
+  /** By part; text, reasoning and inputs of calls alike. */
   texts: string[]
   /** False once the line broke: the client may then miss the end of the message, but nothing before. */
   isWhole: boolean
@@ -114,7 +114,9 @@ export class SessionTranscript {
   }
 }
 
+/** A call streams as the JSON of its input, and is complete as what that JSON says. */
 function textOf(part: Part): string {
+  if (part.type === 'tool-call') return typeof part.input === 'string' ? part.input : JSON.stringify(part.input)
   return 'text' in part ? part.text : ''
 }
 

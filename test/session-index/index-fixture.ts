@@ -3,11 +3,21 @@ import { env } from 'cloudflare:workers'
 import { expect } from 'vitest'
 import type { Page } from '../../src/protocol/body.ts'
 import type { Result } from '../../src/protocol/errors.ts'
-import type { SessionSummary } from '../../src/protocol/session.ts'
+import type { SessionSummary, SessionUsage } from '../../src/protocol/session.ts'
 import type { IndexEntry } from '../../src/session-index/index-entry.ts'
 import { listSessions, type SessionQuery } from '../../src/session-index/session-list.ts'
 
 export const sessionId = (n: number): string => `ses_${String(n).padStart(26, '0')}`
+
+export const usageOf = (turns: number): SessionUsage => ({
+  turns,
+  inputTokens: turns * 100,
+  outputTokens: turns * 10,
+  cachedTokens: turns * 5,
+  reasoningTokens: turns * 2,
+  activeMs: turns * 1500,
+  storage: { rowsRead: turns * 7, rowsWritten: turns * 3 },
+})
 
 /** Session `n` of a tenant, updated at `n` seconds, at version 1. */
 export function entryOf(tenant: string, n: number, changed: Partial<SessionSummary> = {}, searchText: string | null = null): IndexEntry {
@@ -27,7 +37,7 @@ export function entryOf(tenant: string, n: number, changed: Partial<SessionSumma
     lastMessage: null,
     ...changed,
   }
-  return { tenant, summary, searchText, version: summary.head }
+  return { tenant, summary, searchText, version: summary.head, usage: usageOf(summary.turns) }
 }
 
 export const everySession: SessionQuery = {

@@ -53,19 +53,19 @@ describe('the version guard', () => {
 describe.each([10, 10_000])('rows written in an index of %i sessions', (count) => {
   const tenant = `writes-${count}`
 
-  test('[IDX2] create 2 or 3, plain turn 2, retitle 3, the same or an older version 0, bury and forget', async () => {
+  test('[IDX2] create 2 or 3, plain turn 3, retitle 3, the same or an older version 0, bury and forget', async () => {
     await seed(tenant, count)
     const n = count + 1
     const named = { title: 'words to find', tags: ['x'] }
     const steps: [string, IndexEntry, number][] = [
       ['create without words', entryOf(tenant, n + 1), 2],
       ['create', entryOf(tenant, n, named), 3],
-      ['plain turn', entryOf(tenant, n, { ...named, head: 5, updatedAt: 9_000_000, lastMessage: 'hi', turns: 1 }), 2],
+      ['plain turn', entryOf(tenant, n, { ...named, head: 5, updatedAt: 9_000_000, lastMessage: 'hi', turns: 1 }), 3],
       ['the same again', entryOf(tenant, n, { ...named, head: 5, updatedAt: 9_000_000, lastMessage: 'hi', turns: 1 }), 0],
       ['older', entryOf(tenant, n, { title: 'late', head: 4 }), 0],
-      ['retitled', entryOf(tenant, n, { title: 'other words', head: 6, updatedAt: 9_000_001 }), 3],
-      ['compacted', entryOf(tenant, n, { title: 'other words', head: 7, updatedAt: 9_000_002 }, 'a summary'), 3],
-      ['words gone', entryOf(tenant, n, { head: 8, updatedAt: 9_000_003 }), 3],
+      ['retitled', entryOf(tenant, n, { title: 'other words', head: 6, updatedAt: 9_000_001, turns: 1 }), 3],
+      ['compacted', entryOf(tenant, n, { title: 'other words', head: 7, updatedAt: 9_000_002, turns: 1 }, 'a summary'), 3],
+      ['words gone', entryOf(tenant, n, { head: 8, updatedAt: 9_000_003, turns: 1 }), 3],
     ]
     for (const [step, entry, rows] of steps) expect(await rowsWrittenBy(entry), step).toBe(rows)
     const bury = () => costOf((db) => new D1IndexWriter(db).bury(tenant, sessionId(count), 5))

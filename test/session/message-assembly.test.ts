@@ -1,12 +1,15 @@
 /** Streamed words become deltas and parts that always agree, wherever a client comes in. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import type { AgentEvent } from '../../src/agents/agent.ts'
 import type { DeltaFrame } from '../../src/protocol/frame.ts'
 import type { Part } from '../../src/protocol/message.ts'
 import { MessageAssembly } from '../../src/session/message-assembly.ts'
 
 const turnId = `trn_${'0'.repeat(26)}`
 const messageId = `msg_${'0'.repeat(26)}`
+
+type AgentSpeech = Exclude<AgentEvent, { type: 'finish' }>
 
 interface Words {
   type: 'text' | 'reasoning'
@@ -129,5 +132,144 @@ describe('a message in the making', () => {
     const before = assembly.snapshot()
     assembly.add({ type: 'text', text: 'b' })
     expect(before).toEqual([{ type: 'text', text: 'a' }])
+  })
+})
+
+/** Calls whose inputs are written side by side, words and the ends of parts between them; some calls are never completed. */
+const piece: fc.Arbitrary<AgentSpeech> = fc.oneof(
+  fc.record({ type: fc.constantFrom('text' as const, 'reasoning' as const), text: units }),
+  fc.record({
+    type: fc.constant('tool-input' as const),
+    call: fc.constantFrom('a', 'b', 'c'),
+    toolName: fc.constant('look'),
+    // JSON never begins with half a character.
+    text: fc.oneof(
+      fc.constant(''),
+      units.map((text) => `{${text}`),
+    ),
+  }),
+  fc.record({
+    type: fc.constant('part-end' as const),
+    part: fc.constantFrom('text' as const, 'reasoning' as const),
+    metadata: fc.constant({ x: { y: 1 } }),
+  }),
+)
+const completed = fc.array(fc.constantFrom('a', 'b', 'c', 'd'), { maxLength: 4 }).map((names) => {
+  return [...new Set(names)].map((call): AgentSpeech => ({ type: 'tool-call', call, toolName: 'look', input: { of: call } }))
+})
+const withCalls = fc
+  .tuple(fc.array(piece, { maxLength: 20 }), completed)
+  .chain(([pieces, calls]) =>
+    fc.tuple(fc.constant(pieces), fc.constant(calls), fc.array(fc.nat(20), { minLength: calls.length, maxLength: calls.length })),
+  )
+  .map(([pieces, calls, places]) => {
+    // A call is complete once: nothing of it follows.
+    const script = [...pieces]
+    for (const [index, call] of calls.entries()) script.splice(places[index] ?? 0, 0, call)
+    return script.filter(
+      (event, at) =>
+        event.type !== 'tool-input' || !script.slice(0, at).some((other) => other.type === 'tool-call' && other.call === event.call),
+    )
+  })
+
+/** What a client holds of each part. One that has no words, as a provider's signature alone, comes with no delta. */
+class PartReader {
+  readonly texts: string[]
+
+  constructor(parts: Part[]) {
+    this.texts = parts.map(streamed)
+  }
+
+  take({ part, offset, text }: DeltaFrame): void {
+    const held = this.texts[part] ?? ''
+    if (offset > held.length) throw new Error(`A delta at ${offset} follows ${held.length} units`)
+    this.texts[part] = held + text.slice(held.length - offset)
+  }
+}
+
+/** The input of a call is a text while it is being written. */
+function streamed(part: Part): string {
+  if (part.type === 'tool-call') return typeof part.input === 'string' ? part.input : ''
+  return 'text' in part ? part.text : ''
+}
+
+describe('a message with calls in it', () => {
+  it('[ATT2] has deltas that make up its parts, each under its own index and of one kind, however calls grow side by side', () => {
+    fc.assert(
+      fc.property(withCalls, (script) => {
+        const assembly = newAssembly()
+        const frames = [...script.flatMap((event) => assembly.add(event)), ...assembly.end()]
+        const reader = new PartReader([])
+        for (const frame of frames) reader.take(frame)
+        const parts = assembly.snapshot()
+        for (const [index, part] of parts.entries()) {
+          const kinds = new Set(frames.filter((frame) => frame.part === index).map(({ kind }) => kind))
+          const isWordless = part.type !== 'tool-call' && streamed(part) === ''
+          expect([...kinds]).toEqual(isWordless ? [] : [part.type === 'tool-call' ? 'tool-input' : part.type])
+          if (part.type !== 'tool-call' || typeof part.input === 'string') expect(reader.texts[index] ?? '').toBe(streamed(part))
+        }
+        expect(frames.every(({ part }) => part < parts.length)).toBe(true)
+        expect(frames.every(({ text }) => text !== '' && text.isWellFormed())).toBe(true)
+      }),
+    )
+  })
+
+  it('[ATT3] is whole for a client that comes in after any piece', () => {
+    fc.assert(
+      fc.property(withCalls, fc.nat(20), (script, at) => {
+        const assembly = newAssembly()
+        for (const event of script.slice(0, at)) assembly.add(event)
+        assembly.flush()
+        const reader = new PartReader(assembly.snapshot())
+        for (const frame of [...script.slice(at).flatMap((event) => assembly.add(event)), ...assembly.end()]) reader.take(frame)
+        for (const [index, part] of assembly.snapshot().entries()) {
+          if (part.type !== 'tool-call' || typeof part.input === 'string') expect(reader.texts[index] ?? '').toBe(streamed(part))
+        }
+      }),
+    )
+  })
+
+  it('[TRN3] keeps the calls that were completed, in their order, with ids of their own, and drops those that were not', () => {
+    fc.assert(
+      fc.property(withCalls, (script) => {
+        const assembly = newAssembly()
+        for (const event of script) assembly.add(event)
+        assembly.end()
+        const kept = assembly.said().filter((part) => part.type === 'tool-call')
+        const made = script.flatMap((event) => (event.type === 'tool-call' ? [event.input] : []))
+        expect(kept.map(({ input }) => input)).toHaveLength(made.length)
+        for (const input of made) expect(kept.map((part) => part.input)).toContainEqual(input)
+        expect(assembly.calls().map(({ input }) => input)).toEqual(kept.map(({ input }) => input))
+        expect(new Set(kept.map(({ toolCallId }) => toolCallId)).size).toBe(kept.length)
+        expect(assembly.said().filter((part) => part.type !== 'tool-call')).toEqual(
+          assembly.snapshot().filter((part) => part.type !== 'tool-call'),
+        )
+      }),
+    )
+  })
+
+  it('[ATT2] shows a call that came at once as one delta, and one that was opened without a word by its first', () => {
+    const assembly = newAssembly()
+    expect(assembly.add({ type: 'tool-input', call: 'a', toolName: 'look', text: '' })).toEqual([])
+    expect(assembly.hasSpoken).toBe(false)
+    const frames = assembly.add({ type: 'tool-call', call: 'b', toolName: 'look', input: { at: 1 } })
+    expect(frames).toMatchObject([{ part: 0, kind: 'tool-input', offset: 0, text: '{"at":1}' }])
+    expect(assembly.add({ type: 'tool-call', call: 'a', toolName: 'look', input: {} })).toEqual([])
+    expect(assembly.flush()).toMatchObject([{ part: 1, offset: 0, text: '{}' }])
+  })
+
+  it('[ATT2] gives back what a provider wants with a part, and begins a new part behind it', () => {
+    const assembly = newAssembly()
+    assembly.add({ type: 'reasoning', text: 'so' })
+    assembly.add({ type: 'part-end', part: 'reasoning', metadata: { anthropic: { signature: 's' } } })
+    assembly.add({ type: 'reasoning', text: 'then' })
+    assembly.add({ type: 'tool-call', call: 'a', toolName: 'look', input: '{', problem: 'No JSON.', metadata: { openai: { id: 1 } } })
+    assembly.end()
+    expect(assembly.said()).toMatchObject([
+      { type: 'reasoning', text: 'so', providerMetadata: { anthropic: { signature: 's' } } },
+      { type: 'reasoning', text: 'then' },
+      { type: 'tool-call', input: '{', providerMetadata: { openai: { id: 1 } } },
+    ])
+    expect(assembly.calls()).toEqual([{ toolName: 'look', input: '{', problem: 'No JSON.' }])
   })
 })

@@ -1,5 +1,6 @@
 /** A session in Node, on a real SQLite, with a clock that tests move and sockets that read only when they are told to. */
-import { agents } from '../../src/agents/registry.ts'
+import { demoAgent } from '../../src/agents/demo-agent.ts'
+import { createAgentRegistry } from '../../src/agents/registry.ts'
 import type { Principal } from '../../src/protocol/access.ts'
 import type { Event } from '../../src/protocol/event.ts'
 import type { ServerFrame } from '../../src/protocol/frame.ts'
@@ -10,6 +11,7 @@ import { NodeSql } from '../storage/node-sql.ts'
 
 const sessionId = `ses_${'0'.repeat(26)}`
 const principal: Principal = { kind: 'key', id: 'test', tenant: 'default', scope: 'admin' }
+const agents = createAgentRegistry([demoAgent], demoAgent.name)
 const who = { principal, requestId: 'test', tenant: 'default', sessionId }
 
 export class NodeHost implements Host {

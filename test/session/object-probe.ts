@@ -78,9 +78,10 @@ export function perform(
   stub: Pick<Stub, 'perform'>,
   sessionId: string,
   request: Pick<SessionRequest, 'verb' | 'args'>,
+  principal: Principal = operator,
 ): Promise<SessionAnswer> {
   // Verb and arguments belong together, which a spread of the union hides.
-  const whole = { principal: operator, requestId: 'test', tenant: 'default', sessionId, ...request } as SessionRequest
+  const whole = { principal, requestId: 'test', tenant: 'default', sessionId, ...request } as SessionRequest
   return stub.perform(whole)
 }
 

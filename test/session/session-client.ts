@@ -80,6 +80,11 @@ export const whenIdle = (id: string) =>
     ({ status }) => status === 'idle',
   )
 
+/** Those that stand in the log, steered inputs included; a turn's own input stands elsewhere. */
+export function messagesIn(log: readonly Event[]): Message[] {
+  return log.flatMap((event) => (event.type === 'message.completed' ? [event.message] : []))
+}
+
 export const textOf = ({ parts }: Pick<Message, 'parts'>) => parts.map((part) => (part.type === 'text' ? part.text : '')).join('')
 
 /** What `/stream n` says. */

@@ -2,6 +2,7 @@
 import * as v from 'valibot'
 import type { Event } from '../../src/protocol/event.ts'
 import { ServerFrameSchema, type ReadyFrame, type ServerFrame } from '../../src/protocol/frame.ts'
+import type { Part } from '../../src/protocol/message.ts'
 import { call } from '../edge/edge-client.ts'
 
 type Reply = Extract<ServerFrame, { type: 'reply' }>
@@ -84,20 +85,31 @@ export class SocketClient {
     return found
   }
 
-  /** Text of a message as `ready` and deltas told it: tails that were not seen are appended, a gap fails (rule ATT2). */
+  /** Text of a message as `ready` and deltas told it, inputs of tool calls included. */
   streamed(messageId: string): string {
+    return this.streamedParts(messageId).join('')
+  }
+
+  /** The same, part by part: tails that were not seen are appended, a gap fails (rule ATT2). */
+  streamedParts(messageId: string): string[] {
     const parts: string[] = []
     for (const frame of this.frames) {
       if (frame.type === 'ready' && frame.partial?.messageId === messageId) {
-        parts.splice(0, parts.length, ...frame.partial.parts.map((part) => ('text' in part ? part.text : '')))
+        parts.splice(0, parts.length, ...frame.partial.parts.map(streamedText))
       }
       if (frame.type !== 'delta' || frame.messageId !== messageId) continue
       const seen = parts[frame.part] ?? ''
       if (frame.offset > seen.length) throw new Error(`A delta at ${frame.offset} follows ${seen.length} units`)
       parts[frame.part] = seen + frame.text.slice(seen.length - frame.offset)
     }
-    return parts.join('')
+    return parts
   }
+}
+
+/** The input of a call is a text while it is being written. */
+function streamedText(part: Part): string {
+  if (part.type === 'tool-call') return typeof part.input === 'string' ? part.input : JSON.stringify(part.input)
+  return 'text' in part ? part.text : ''
 }
 
 /** `after`: a query value; left out, the socket begins at the head. */

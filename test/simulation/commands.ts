@@ -1,13 +1,16 @@
 /** Draws commands. Each has its own key and carries it as a word in its input or title, so that the log tells how often it had an effect. */
 import type { Principal } from '../../src/protocol/access.ts'
-import type { SubmitTurn, UpdateSession } from '../../src/protocol/body.ts'
-import type { CommandRecord, History } from './history.ts'
+import type { AnswerApproval, SubmitTurn, UpdateSession } from '../../src/protocol/body.ts'
+import type { ErrorBody } from '../../src/protocol/errors.ts'
+import type { Answer, CommandRecord, History } from './history.ts'
 import type { Random } from './random.ts'
+import { settingsToChoose } from './tool-rules.ts'
 
 export type CommandBody =
   | { verb: 'submitTurn'; args: SubmitTurn }
   | { verb: 'cancelTurn'; args: { turnId: string } }
   | { verb: 'update'; args: { patch: UpdateSession } }
+  | { verb: 'answerApproval'; args: { approvalId: string; answer: AnswerApproval } }
 
 export interface DrawnCommand {
   record: CommandRecord
@@ -22,6 +25,7 @@ export function drawCommand(random: Random, history: History, principal: Princip
     verb: body.verb,
     whenBusy: body.verb === 'submitTurn' ? body.args.whenBusy : null,
     turnId: body.verb === 'cancelTurn' ? body.args.turnId : null,
+    approval: body.verb === 'answerApproval' ? { id: body.args.approvalId, decision: body.args.answer.decision } : null,
     principal,
     unanswered: 0,
     answers: [],
@@ -31,20 +35,29 @@ export function drawCommand(random: Random, history: History, principal: Princip
 }
 
 /** What any answer to any command tells of its effect; null: it says nothing that this test knows. */
-export function readResult(result: unknown): { seq: number | null; turnId: string | null } {
-  if (typeof result !== 'object' || result === null) return { seq: null, turnId: null }
-  if ('turn' in result && 'seq' in result) return { seq: numberOf(result.seq), turnId: idOf(result.turn) }
-  if ('queuedAt' in result) return { seq: null, turnId: idOf(result) }
-  return { seq: null, turnId: null }
+export function readResult(result: unknown): { seq: number | null; turnId: string | null; status: string | null } {
+  const nothing = { seq: null, turnId: null, status: null }
+  if (typeof result !== 'object' || result === null) return nothing
+  if ('turn' in result && 'seq' in result) return { ...nothing, seq: numberOf(result.seq), turnId: idOf(result.turn) }
+  if ('queuedAt' in result) return { ...nothing, turnId: idOf(result) }
+  if ('requestedAt' in result && 'status' in result) return { ...nothing, status: String(result.status) }
+  return nothing
+}
+
+export function refusalOf({ code, approval }: ErrorBody): Extract<Answer, { ok: false }> {
+  return { ok: false, code, status: approval?.status ?? null }
 }
 
 function drawBody(random: Random, history: History, word: string): CommandBody {
   const turnId = latestTurnId(random, history)
+  const approvalId = latestApprovalId(random, history)
   const verb = random.weighted([
     [12, 'submitTurn'],
     [turnId ? 3 : 0, 'cancelTurn'],
     [1.5, 'update'],
+    [approvalId ? 9 : 0, 'answerApproval'],
   ] as const)
+  if (verb === 'answerApproval' && approvalId) return { verb, args: { approvalId, answer: drawAnswer(random, word) } }
   if (verb === 'cancelTurn' && turnId) return { verb, args: { turnId } }
   if (verb === 'update') return { verb, args: { patch: drawPatch(random, word) } }
   const whenBusy = random.weighted([
@@ -60,7 +73,20 @@ function drawBody(random: Random, history: History, word: string): CommandBody {
 /** The title carries the word: each update is told from every other. */
 function drawPatch(random: Random, word: string): UpdateSession {
   const title = `title ${word}`
-  return random.chance(0.3) ? { title, tags: [`t${random.between(1, 9)}`] } : { title }
+  if (random.chance(0.3)) return { title, tags: [`t${random.between(1, 9)}`] }
+  return random.chance(0.3) ? { title, settings: random.pick(settingsToChoose) } : { title }
+}
+
+/** The reason carries the word. */
+function drawAnswer(random: Random, word: string): AnswerApproval {
+  const decision = random.chance(0.65) ? 'allow' : 'deny'
+  return { decision, scope: random.chance(0.2) ? 'session' : 'once', reason: `because ${word}` }
+}
+
+/** Mostly one that is still pending; several people may answer the same. */
+function latestApprovalId(random: Random, history: History): string | null {
+  const ids = [...history.events.values()].flatMap((event) => (event.type === 'approval.requested' ? [event.approval.id] : []))
+  return ids.length === 0 ? null : random.pick(ids.slice(-4))
 }
 
 /** Mostly one of the newest turns, which may still be running. */

@@ -7,16 +7,22 @@ import type { Level, Principal } from '../../src/protocol/access.ts'
 import { withoutInstructions, type Event } from '../../src/protocol/event.ts'
 import type { Session } from '../../src/protocol/session.ts'
 import type { WhenBusy } from '../../src/protocol/turn.ts'
+import type { ApprovalDecision } from '../../src/protocol/approval.ts'
 import type { Invocation } from './invocation.ts'
+import type { Effect } from './simulated-tools.ts'
 
-export type Answer = { ok: true; seq: number | null; turnId: string | null } | { ok: false; code: string }
+export type Answer =
+  | { ok: true; seq: number | null; turnId: string | null; status: string | null }
+  /** `status`: of the approval that was resolved otherwise. */
+  | { ok: false; code: string; status: string | null }
 
 export interface CommandRecord {
   /** The idempotency key, and the word that the input or title carries, so that its effects can be counted. */
   key: string
-  verb: 'submitTurn' | 'cancelTurn' | 'update'
+  verb: 'submitTurn' | 'cancelTurn' | 'update' | 'answerApproval'
   whenBusy: WhenBusy | null
   turnId: string | null
+  approval: { id: string; decision: ApprovalDecision } | null
   principal: Principal
   /** Sends that may have reached the object and whose answer nobody heard. */
   unanswered: number
@@ -42,6 +48,12 @@ export class History {
   readonly events = new Map<number, Event>()
   readonly sessions = new Map<number, Session>()
   readonly invocations: Invocation[] = []
+  /** What tools did to the world. */
+  readonly effects: Effect[] = []
+  /** When the alarm fired, by the object's clock. */
+  readonly alarms: number[] = []
+  /** How often an agent could not be found. */
+  agentsAway = 0
   readonly lines: string[] = []
 
   /** Checks run inside calls from the code under test too, which may catch what they throw: so the first one is kept. */

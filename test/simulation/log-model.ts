@@ -3,9 +3,12 @@
  * queue and of the turn that runs, and objects to every event that the rules do not allow there. Also tells what a
  * session looks like at each head, for comparison with what people were shown (LOG3).
  */
+import { isDeepStrictEqual } from 'node:util'
 import { isTerminal, type Event, type EventOf, type TerminalEvent } from '../../src/protocol/event.ts'
-import type { Message } from '../../src/protocol/message.ts'
-import type { Session } from '../../src/protocol/session.ts'
+import type { Message, TokenUsage } from '../../src/protocol/message.ts'
+import type { Budgets } from '../../src/protocol/policy.ts'
+import type { Session, SessionUsage, Settings } from '../../src/protocol/session.ts'
+import { CallModel, type CallEvent, type ModelCall } from './call-model.ts'
 import type { History } from './history.ts'
 
 export interface ModelTurn {
@@ -24,13 +27,26 @@ export interface ModelTurn {
   /** Steered inputs that a turn of their own must carry, since this one ended without them. */
   orphanedSteers: Set<number>
   superseded: Set<string>
+  calls: CallModel
   /** Assistant messages, in order. */
   messages: EventOf<'message.completed'>[]
   end: TerminalEvent | null
 }
 
-/** Recoveries in a row without a step between them, before a turn is given up as interrupted. */
+/** How a turn completes that would have gone on. */
+const budgetReasons = new Set(['step-limit', 'token-limit', 'time-limit'])
+
+/** Recoveries and cut model calls in a row without a step between them, before a turn is given up. */
 const maxFruitlessRecoveries = 3
+
+/** Clocks that jump while a turn runs. */
+const clockSlackMs = 20_000
+
+/** What holds for the whole schedule. */
+export interface Rules {
+  approvalExpiresInMs: number
+  budgets: Budgets
+}
 
 type TurnEvent = Extract<Event, { turnId: string }>
 
@@ -39,17 +55,33 @@ export class LogModel {
   /** Ids of the messages in conversation order, each with its seq. */
   readonly conversation: { id: string; seq: number; role: Message['role'] }[] = []
   title: string | null = null
+  settings: Settings = {}
+  readonly notes = new Map<string, string>()
   head = 0
   #at = 0
   #createdAt = 0
   #queue: ModelTurn[] = []
   #running: ModelTurn | null = null
-  #started = 0
-  readonly #messageIds = new Set<string>()
+  readonly #usage: SessionUsage = {
+    turns: 0,
+    inputTokens: 0,
+    outputTokens: 0,
+    cachedTokens: 0,
+    reasoningTokens: 0,
+    activeMs: 0,
+    storage: { rowsRead: 0, rowsWritten: 0 },
+  }
+  readonly messageIds = new Set<string>()
   readonly #history: History
+  readonly #rules: Rules
 
-  constructor(history: History) {
+  constructor(history: History, rules: Rules) {
     this.#history = history
+    this.#rules = rules
+  }
+
+  allCalls(): ModelCall[] {
+    return [...this.turns.values()].flatMap(({ calls }) => [...calls.all.values()])
   }
 
   get isAtRest(): boolean {
@@ -64,7 +96,7 @@ export class LogModel {
     this.head = event.seq
     this.#at = event.at
     if (event.type === 'session.created') this.#created(event)
-    else if (event.type === 'session.updated') this.title = event.patch.title === undefined ? this.title : event.patch.title
+    else if (event.type === 'session.updated') this.#updated(event)
     else if (event.type === 'turn.queued') this.#queued(event)
     else if ('turnId' in event) this.#ofTurn(event)
   }
@@ -76,27 +108,31 @@ export class LogModel {
       title: this.title,
       createdAt: this.#createdAt,
       updatedAt: this.#at,
-      status: this.#running ? 'running' : 'idle',
+      status: this.#statusNow(),
+      pending: this.#running?.calls.asked.map(({ approval }) => approval),
       active: this.#running?.turnId ?? null,
       attempt: this.#running?.attempt ?? null,
       queue: this.#queue.map((turn) => turn.turnId).join(),
-      turns: this.#started,
+      usage: this.#usage,
+      settings: this.settings,
       messages: this.conversation.length,
     }
-    const { head, title, createdAt, updatedAt, status, activeTurn, queue } = session
+    const { head, title, createdAt, updatedAt, status, activeTurn, queue, usage, settings, pendingApprovals } = session
     const shown = {
       head,
       title,
       createdAt,
       updatedAt,
       status,
+      pending: activeTurn ? pendingApprovals : undefined,
       active: activeTurn?.id ?? null,
       attempt: activeTurn?.attempt ?? null,
       queue: queue.map((turn) => turn.id).join(),
-      turns: session.usage.turns,
+      usage,
+      settings,
       messages: session.context.messages,
     }
-    if (JSON.stringify(shown) !== JSON.stringify(expected)) {
+    if (!isDeepStrictEqual(shown, expected)) {
       this.#history.violate('LOG3', `the log makes ${JSON.stringify(expected)}, and somebody was shown ${JSON.stringify(shown)}`)
     }
   }
@@ -104,6 +140,16 @@ export class LogModel {
   #created(event: EventOf<'session.created'>): void {
     this.#createdAt = event.at
     this.title = event.title ?? null
+  }
+
+  #updated({ patch }: EventOf<'session.updated'>): void {
+    if (patch.title !== undefined) this.title = patch.title
+    if (patch.settings !== undefined) this.settings = patch.settings
+  }
+
+  #statusNow(): Session['status'] {
+    if (!this.#running) return 'idle'
+    return this.#running.calls.waitsSince === null ? 'running' : 'waiting'
   }
 
   #queued(event: EventOf<'turn.queued'>): void {
@@ -124,6 +170,7 @@ export class LogModel {
       steers: new Set(),
       orphanedSteers: new Set(),
       superseded: new Set(),
+      calls: new CallModel((rule, at, message) => this.#violate(rule, at, message)),
       messages: [],
       end: null,
     }
@@ -140,12 +187,23 @@ export class LogModel {
     if (!turn) return this.#violate('TRN3', event, 'names a turn that was never queued')
     if (turn.end) return this.#violate('TRN3', event, `comes after its turn ended at ${turn.end.seq}`)
     if (isTerminal(event)) return this.#ended(turn, event)
+    turn.calls.checkWithdrawal(event)
     if (event.type === 'turn.started') return this.#startedTurn(turn, event)
     if (event.type === 'turn.amended') return this.#amended(turn, event)
     if (this.#running !== turn) return this.#violate('TRN1', event, 'is of a turn that does not run')
     if (event.type === 'turn.steered') turn.steers.add(event.seq)
     else if (event.type === 'turn.resumed') this.#resumed(turn, event)
-    else this.#message(turn, event)
+    else if (event.type === 'message.completed') this.#message(turn, event)
+    else this.#ofCall(turn, event)
+  }
+
+  #ofCall(turn: ModelTurn, event: CallEvent): void {
+    const { approvalExpiresInSeconds } = this.settings
+    const expiresInMs = approvalExpiresInSeconds === undefined ? this.#rules.approvalExpiresInMs : approvalExpiresInSeconds * 1000
+    turn.calls.take(event, this.settings, expiresInMs)
+    if (event.type !== 'note.written') return
+    this.notes.delete(event.key)
+    if (event.text !== null) this.notes.set(event.key, event.text)
   }
 
   /** Only the first in line may start, with all its input, and only when nothing runs. */
@@ -155,7 +213,7 @@ export class LogModel {
     if (event.inputSeqs.join() !== turn.inputSeqs.join()) this.#violate('TRN8', event, `has not the input ${turn.inputSeqs.join()}`)
     this.#queue = this.#queue.filter((item) => item !== turn)
     this.#running = turn
-    this.#started += 1
+    this.#usage.turns += 1
     turn.generation = event.seq
     turn.attempt = event.attempt
     turn.agent = event.agent
@@ -171,13 +229,22 @@ export class LogModel {
 
   /** A new generation speaks: what the old one was saying is void. */
   #resumed(turn: ModelTurn, event: EventOf<'turn.resumed'>): void {
-    if (event.attempt !== turn.attempt + 1) this.#violate('TRN4', event, `follows attempt ${turn.attempt}`)
-    if (this.#history.restarts === 0) this.#violate('TRN4', event, 'recovers a turn that nothing ever cut')
-    if (turn.agent === 'quitter') this.#violate('TRN4', event, 'resumes a turn whose agent wants it to end as interrupted')
+    turn.calls.resumed(event)
+    turn.generation = event.seq
+    const isNewAttempt = event.reason !== 'approval'
+    if (event.attempt !== turn.attempt + (isNewAttempt ? 1 : 0)) this.#violate('TRN4', event, `follows attempt ${turn.attempt}`)
+    turn.attempt = event.attempt
+    if (isNewAttempt) this.#again(turn, event)
+  }
+
+  #again(turn: ModelTurn, event: EventOf<'turn.resumed'>): void {
+    const isRecovery = event.reason === 'recovery'
+    if (isRecovery && this.#history.restarts === 0) this.#violate('TRN4', event, 'recovers a turn that nothing ever cut')
+    if (isRecovery && turn.agent === 'quitter') this.#violate('TRN4', event, 'resumes a turn whose agent wants it to end as interrupted')
     turn.fruitlessRecoveries += 1
     if (turn.fruitlessRecoveries > maxFruitlessRecoveries) this.#violate('TRN4', event, 'resumes a turn that gets nowhere')
-    turn.attempt = event.attempt
-    turn.generation = event.seq
+    if ((event.supersedes === undefined) !== turn.calls.open.length > 0)
+      this.#violate('TRN4', event, 'voids a message that is durable, or none')
     if (event.supersedes !== undefined) turn.superseded.add(event.supersedes)
   }
 
@@ -189,13 +256,18 @@ export class LogModel {
     if (steeredSeq !== undefined) {
       if (!turn.steers.delete(steeredSeq)) this.#violate('TRN9', event, 'consumes a steered input that does not wait')
       if (steeredSeq > contextSeq) this.#violate('TRN8', event, 'stands before a step that did not know it')
+    } else if (message.role === 'tool') {
+      turn.calls.ended(event, this.settings)
+      turn.fruitlessRecoveries = 0
     } else {
+      turn.calls.made(event)
       // A step of this generation cannot have been built from a time before it (TRN5).
       if (contextSeq < turn.generation) this.#violate('TRN5', event, `was built before generation ${turn.generation}`)
       if (turn.messages.at(-1)?.contextSeq === contextSeq) this.#violate('TRN5', event, 'completes the same step again')
       turn.messages.push(event)
       if (message.finishReason !== 'interrupted') turn.fruitlessRecoveries = 0
     }
+    if (message.usage) Object.assign(this.#usage, sumOfTokens(this.#usage, message.usage))
     this.#place(event, { id: message.id, seq: event.seq, role: message.role })
   }
 
@@ -204,8 +276,14 @@ export class LogModel {
     if (!wasRunning && !this.#queue.includes(turn)) this.#violate('TRN3', event, 'ends a turn that neither ran nor waited')
     if (!wasRunning && event.type !== 'turn.cancelled') this.#violate('TRN3', event, 'ends a turn that never ran')
     if (event.queuedSeq !== turn.queuedSeq) this.#violate('TRN3', event, `names another place than ${turn.queuedSeq} for its turn`)
-    if (event.type === 'turn.completed' && turn.steers.size > 0)
+    const isSpent = event.type === 'turn.completed' && budgetReasons.has(event.finishReason)
+    if (event.type === 'turn.completed' && !isSpent && turn.steers.size > 0)
       this.#violate('TRN9', event, 'completes a turn with a steered input unheard')
+    if (event.type === 'turn.completed' && !isSpent && turn.calls.open.length > 0)
+      this.#violate('TOOL1', event, 'completes a turn with calls that have no result')
+    if (event.type === 'turn.interrupted' && turn.calls.waitsSince !== null) this.#violate('APR1', event, 'was cut while it waited')
+    turn.calls.over(event)
+    if (wasRunning) this.#charge(turn, event)
     if (event.type === 'turn.interrupted' && turn.agent === 'resumer' && turn.fruitlessRecoveries < maxFruitlessRecoveries) {
       this.#violate('TRN4', event, `gives up a turn after ${turn.fruitlessRecoveries} recoveries in vain`)
     }
@@ -213,6 +291,17 @@ export class LogModel {
     turn.orphanedSteers = turn.steers
     if (wasRunning) this.#running = null
     else this.#queue = this.#queue.filter((item) => item !== turn)
+  }
+
+  /** Waiting for people is no work (MET1). */
+  #charge(turn: ModelTurn, { usage, at, startedAt, ...event }: TerminalEvent): void {
+    this.#usage.activeMs += usage.activeMs
+    this.#usage.storage.rowsRead += usage.storage.rowsRead
+    this.#usage.storage.rowsWritten += usage.storage.rowsWritten
+    const workedMs = at - (startedAt ?? at) - turn.calls.waitedMs
+    if (usage.activeMs > workedMs + clockSlackMs) {
+      this.#history.violate('MET1', `${event.turnId} worked for ${workedMs} ms at most, and is charged ${usage.activeMs}`)
+    }
   }
 
   /** Steered inputs that their turn did not take up are queued in the commit that ends it: before anything else happens. */
@@ -230,12 +319,21 @@ export class LogModel {
 
   /** Every attempt of a step, and every input, has an id of its own. */
   #place(event: Event, message: { id: string; seq: number; role: Message['role'] }): void {
-    if (this.#messageIds.has(message.id)) this.#violate('ATT4', event, `uses the id ${message.id} again`)
-    this.#messageIds.add(message.id)
+    if (this.messageIds.has(message.id)) this.#violate('ATT4', event, `uses the id ${message.id} again`)
+    this.messageIds.add(message.id)
     this.conversation.push(message)
   }
 
   #violate(rule: string, event: Event, message: string): void {
     this.#history.violate(rule, `event ${event.seq} (${event.type}) ${message}: ${JSON.stringify(event)}`)
+  }
+}
+
+function sumOfTokens(a: TokenUsage, b: TokenUsage): TokenUsage {
+  return {
+    inputTokens: a.inputTokens + b.inputTokens,
+    outputTokens: a.outputTokens + b.outputTokens,
+    cachedTokens: a.cachedTokens + b.cachedTokens,
+    reasoningTokens: a.reasoningTokens + b.reasoningTokens,
   }
 }

@@ -6,10 +6,12 @@ import { isDeepStrictEqual } from 'node:util'
 import { isTerminal, withoutInstructions, type Event } from '../../src/protocol/event.ts'
 import type { Answer, CommandRecord, History } from './history.ts'
 import { isStartOf, saidBy, type Invocation } from './invocation.ts'
-import { LogModel, type ModelTurn } from './log-model.ts'
+import { isIdempotent } from './call-model.ts'
+import { LogModel, type ModelTurn, type Rules } from './log-model.ts'
+import { secretWords } from './simulated-tools.ts'
 
-export function judge(history: History, log: readonly Event[]): LogModel {
-  const model = new LogModel(history)
+export function judge(history: History, log: readonly Event[], rules: Rules): LogModel {
+  const model = new LogModel(history, rules)
   for (const event of log) {
     model.read(event)
     const session = history.sessions.get(event.seq)
@@ -20,9 +22,13 @@ export function judge(history: History, log: readonly Event[]): LogModel {
   const effects = effectsByKey(log)
   for (const command of history.commands.values()) {
     if (command.verb === 'cancelTurn') checkCancel(history, log, command)
+    else if (command.verb === 'answerApproval') checkAnswerTo(history, log, command)
     else checkCommand(history, effects.get(command.key) ?? [], command)
   }
-  for (const turn of model.turns.values()) checkTurn(history, model, turn)
+  for (const turn of model.turns.values()) checkTurn(history, model, turn, rules)
+  checkTools(history, model)
+  checkApprovals(history, model)
+  if (JSON.stringify(log).includes(secretWords)) history.violate('SEC4', 'words of an error of a tool are in the log')
   return model
 }
 
@@ -39,7 +45,7 @@ function checkShown(history: History, log: readonly Event[]): void {
 }
 
 /** Refusals that a correct client may meet; anything else is no answer to what these clients ask. */
-const fairRefusals = new Set(['busy', 'queue_full', 'turn_finished', 'forbidden', 'unauthorized', 'limit_exceeded'])
+const fairRefusals = new Set(['busy', 'approval_resolved', 'queue_full', 'turn_finished', 'forbidden', 'unauthorized', 'limit_exceeded'])
 
 /** Accepted: one effect, and every answer says so. Refused, and every send answered: none (TRN6, LOG2). */
 function checkCommand(history: History, effects: readonly Event[], command: CommandRecord): void {
@@ -81,6 +87,7 @@ function wordsOf(event: Event): string {
   if (event.type === 'turn.queued') return event.steeredSeq === undefined ? JSON.stringify(event.input) : ''
   if (event.type === 'turn.steered') return JSON.stringify(event.input)
   if (event.type === 'turn.amended') return JSON.stringify(event.parts)
+  if (event.type === 'approval.resolved') return event.approval.reason ?? ''
   return event.type === 'session.updated' ? (event.patch.title ?? '') : ''
 }
 
@@ -95,8 +102,57 @@ function checkCancel(history: History, log: readonly Event[], command: CommandRe
   }
 }
 
+/** First answer wins, and everybody is told of it: who agrees with it was right, who does not learns what stands (APR2). */
+function checkAnswerTo(history: History, log: readonly Event[], command: CommandRecord): void {
+  checkAnswers(history, command)
+  const { id, decision } = command.approval ?? { id: '', decision: 'deny' }
+  const wanted = decision === 'allow' ? 'allowed' : 'denied'
+  const resolved = log.flatMap((event) => (event.type === 'approval.resolved' && event.approval.id === id ? [event.approval] : []))
+  const status = resolved[0]?.status ?? 'pending'
+  for (const answer of command.answers) {
+    if (answer.ok && (answer.status !== wanted || status !== wanted))
+      history.violate('APR2', `${command.key} was told that it ${wanted} ${id}, which is ${status}: ${JSON.stringify(answer)}`)
+    if (!answer.ok && answer.code === 'approval_resolved' && (answer.status !== status || status === wanted))
+      history.violate('APR2', `${command.key} was told ${JSON.stringify(answer)} of ${id}, which is ${status}`)
+  }
+}
+
+/** Who is said to have answered did ask for it. */
+function checkApprovals(history: History, model: LogModel): void {
+  for (const { approval } of model.allCalls()) {
+    if (approval?.status !== 'allowed' && approval?.status !== 'denied') continue
+    const decision = approval.status === 'allowed' ? 'allow' : 'deny'
+    const mayBe = [...history.commands.values()].some(
+      (command) =>
+        command.approval?.id === approval.id &&
+        command.approval.decision === decision &&
+        command.principal.id === approval.resolvedBy?.id &&
+        approval.reason?.includes(command.key),
+    )
+    if (!mayBe) history.violate('APR2', `nobody answered as it is said: ${JSON.stringify(approval)}`)
+  }
+}
+
+/** What tools did to the world, against what the log says that they were let to do (TOOL1, TOOL2, APR4, APR5). */
+function checkTools(history: History, model: LogModel): void {
+  const calls = new Map(model.allCalls().map((call) => [call.toolCallId, call]))
+  for (const { toolCallId, toolName, input } of history.effects) {
+    const call = calls.get(toolCallId)
+    if (!call || call.starts === 0) history.violate('TOOL1', `${toolName} took effect for ${toolCallId}, which never started`)
+    else if (call.toolName !== toolName || !isDeepStrictEqual(call.input, input))
+      history.violate('APR4', `${toolName} took effect with ${JSON.stringify(input)} for ${JSON.stringify(call)}`)
+  }
+  for (const call of calls.values()) {
+    const effects = history.effects.filter(({ toolCallId }) => toolCallId === call.toolCallId).length
+    const most = isIdempotent(call) ? call.starts : 1
+    if (effects > most) history.violate('TOOL2', `${effects} effects of ${JSON.stringify(call)}`)
+    if (call.result?.isError === false && effects === 0) history.violate('TOOL1', `no effect of ${JSON.stringify(call)}`)
+    if (call.starts > 1 && !isIdempotent(call)) history.violate('TOOL2', `was started twice: ${JSON.stringify(call)}`)
+  }
+}
+
 /** Each message was said by somebody, who was given the right context; the turn ended for a reason. */
-function checkTurn(history: History, model: LogModel, turn: ModelTurn): void {
+function checkTurn(history: History, model: LogModel, turn: ModelTurn, rules: Rules): void {
   const invocations = history.invocations.filter((invocation) => invocation.turnId === turn.turnId)
   for (const event of turn.messages) {
     const { message, contextSeq } = event
@@ -107,14 +163,34 @@ function checkTurn(history: History, model: LogModel, turn: ModelTurn): void {
     if (speakers.length === 0) history.violate('TRN5', `nobody said ${JSON.stringify(event)}; said was ${JSON.stringify(invocations)}`)
     else if (message.parts.length > 0) checkContext(history, model, speakers, contextSeq)
   }
+  const versions = new Set(turn.messages.flatMap(({ message }) => message.agentVersion ?? []))
+  if (versions.size > 1) history.violate('AGT1', `${turn.turnId} was answered by versions ${[...versions].join()} of its agent`)
   checkEnding(history, turn, invocations)
+  checkBudget(history, turn, rules)
+}
+
+/** A budget ends a turn when it is spent, and not before (AGT4). */
+function checkBudget(history: History, { turnId, messages, end }: ModelTurn, { budgets }: Rules): void {
+  if (!end || messages.length === 0) return
+  const spent = {
+    'step-limit': messages.length >= (budgets.steps ?? Infinity),
+    'token-limit': end.usage.inputTokens + end.usage.outputTokens >= (budgets.tokens ?? Infinity),
+    'time-limit': end.usage.activeMs >= (budgets.seconds ?? Infinity) * 1000,
+  }
+  const reason = end.type === 'turn.completed' ? end.finishReason : null
+  for (const [name, isSpent] of Object.entries(spent)) {
+    if (reason === name && !isSpent)
+      history.violate('AGT4', `${turnId} ended by ${name} with ${messages.length} steps: ${JSON.stringify(end.usage)}`)
+  }
+  if (messages.length > (budgets.steps ?? Infinity)) history.violate('AGT4', `${turnId} took ${messages.length} steps`)
 }
 
 /** A message is what one invocation said: all of it if it came to its end, else how it began. */
 function isWordOf(invocation: Invocation, message: ModelTurn['messages'][number]['message']): boolean {
   const said = saidBy(message.parts)
   const { finishReason } = message
-  if (finishReason === 'stop' || finishReason === 'length' || finishReason === 'steered') {
+  if (message.agentVersion !== undefined && message.agentVersion !== invocation.agentVersion) return false
+  if (finishReason === 'stop' || finishReason === 'length' || finishReason === 'steered' || finishReason === 'tool-calls') {
     // An agent that returns without a word about it has come to its end too.
     const ending = invocation.ending === 'returned' ? 'stop' : invocation.ending
     // Half a character at the end of all it said is no character.
@@ -127,7 +203,14 @@ function isWordOf(invocation: Invocation, message: ModelTurn['messages'][number]
 /** Conversation order is promotion order, and the agent was given just that (TRN8). A short word may be that of several. */
 function checkContext(history: History, model: LogModel, speakers: readonly Invocation[], contextSeq: number): void {
   const known = model.conversation.filter((message) => message.seq <= contextSeq).map((message) => message.id)
-  const given = speakers.map(({ contextIds, steeredIds }) => contextIds.slice(0, contextIds.length - steeredIds.length).join())
+  const isKnown = (id: string) => model.messageIds.has(id)
+  // Results that were made up for calls without one are no messages of the log.
+  const given = speakers.map(({ contextIds, steeredIds }) =>
+    contextIds
+      .slice(0, contextIds.length - steeredIds.length)
+      .filter(isKnown)
+      .join(),
+  )
   if (!given.includes(known.join())) {
     history.violate('TRN8', `run ${speakers[0]?.ordinal} was given ${given.join(' or ')}; the log as of ${contextSeq} has ${known.join()}`)
   }
@@ -137,12 +220,15 @@ function checkContext(history: History, model: LogModel, speakers: readonly Invo
 function checkEnding(history: History, turn: ModelTurn, invocations: readonly Invocation[]): void {
   const { end } = turn
   if (end?.type === 'turn.interrupted' && history.restarts === 0) history.violate('TRN4', `${turn.turnId} was interrupted by nothing`)
-  if (end?.type === 'turn.failed' && !invocations.some(({ ending }) => ending === 'failed' || ending === 'threw')) {
+  const isBlameless = !invocations.some(({ ending }) => ending === 'failed' || ending === 'threw' || ending === 'stalled')
+  if (end?.type === 'turn.failed' && isBlameless && history.agentsAway === 0) {
     history.violate('TRN3', `${turn.turnId} failed and its agent did not: ${JSON.stringify(end)}`)
   }
   if (end?.type === 'turn.failed' && JSON.stringify(end.error).includes('~run'))
     history.violate('SEC4', `an agent's own words are in ${JSON.stringify(end)}`)
-  if (end?.type === 'turn.completed' && turn.messages.length === 0) history.violate('TRN3', `${turn.turnId} completed without a message`)
+  const isOutOfTime = end?.type === 'turn.completed' && end.finishReason === 'time-limit'
+  if (end?.type === 'turn.completed' && !isOutOfTime && turn.messages.length === 0)
+    history.violate('TRN3', `${turn.turnId} completed without a message`)
   if (end?.type === 'turn.cancelled' && !wasAskedToEnd(history, turn))
     history.violate('TRN7', `${turn.turnId} was cancelled, and nobody asked`)
 }

@@ -2,7 +2,8 @@
  * Bugs planted by hand, to see that the simulation finds them: what cannot fail is no test. Each spoils one promise at a
  * seam around the session, as the same bug inside it would.
  */
-import type { Agent, AgentEvent, StepRequest } from '../../src/agents/agent.ts'
+import type { Agent, AgentChoice, AgentEvent, AgentRegistry, StepRequest } from '../../src/agents/agent.ts'
+import type { ToolSet } from '../../src/agents/tools/tool.ts'
 import { Session } from '../../src/session/session.ts'
 import type { MakeSession, Plant } from './world.ts'
 
@@ -20,18 +21,28 @@ export function noFencing(): Plant {
   const leaked: AgentEvent[] = []
   const makeSession: MakeSession = (host, address, dependencies) => {
     const { agents } = dependencies
-    const leaky = (agent: Agent): Agent => ({
-      name: agent.name,
-      description: agent.description,
-      window: agent.window,
-      recovery: agent.recovery,
-      step: (request) => stepWithLeak(agent, request, leaked),
-    })
-    const get = (name: string): Agent | null => {
-      const agent = agents.get(name)
-      return agent && leaky(agent)
-    }
-    return new Session(host, address, { ...dependencies, agents: { ...agents, get } })
+    const leaky = disguised(agents, (agent) => ({ step: (request) => stepWithLeak(agent, request, leaked) }))
+    return new Session(host, address, { ...dependencies, agents: leaky })
+  }
+  return { makeSession }
+}
+
+/** Every tool is taken for one that may run twice, so that a crash runs it twice. */
+export function everythingIdempotent(): Plant {
+  const makeSession: MakeSession = (host, address, dependencies) => {
+    const twice = (tools: ToolSet): ToolSet => new Map([...tools].map(([name, tool]) => [name, { ...tool, idempotent: true }]))
+    const agents = disguised(dependencies.agents, (agent) => ({ tools: async () => twice(await agent.tools()) }))
+    return new Session(host, address, { ...dependencies, agents })
+  }
+  return { makeSession }
+}
+
+/** Tools run without asking anybody. */
+export function nobodyIsAsked(): Plant {
+  const makeSession: MakeSession = (host, address, dependencies) => {
+    const unasked = (tools: ToolSet): ToolSet => new Map([...tools].map(([name, tool]) => [name, { ...tool, approval: 'never' }]))
+    const agents = disguised(dependencies.agents, (agent) => ({ tools: async () => unasked(await agent.tools()) }))
+    return new Session(host, address, { ...dependencies, agents })
   }
   return { makeSession }
 }
@@ -51,7 +62,30 @@ export function replayOffByOne(): Plant {
   return { makeSession }
 }
 
-export const plantedBugs = { ackBeforeCommit, noFencing, replayOffByOne }
+export const plantedBugs = { ackBeforeCommit, noFencing, replayOffByOne, everythingIdempotent, nobodyIsAsked }
+
+/** The same agents, but for some of what they do. */
+function disguised(agents: AgentRegistry, change: (agent: Agent) => Partial<Agent>): AgentRegistry {
+  const disguise = (agent: Agent): Agent => ({
+    name: agent.name,
+    version: agent.version,
+    description: agent.description,
+    window: agent.window,
+    recovery: agent.recovery,
+    policies: agent.policies,
+    budgets: agent.budgets,
+    approvalExpiresInSeconds: agent.approvalExpiresInSeconds,
+    timeouts: agent.timeouts,
+    tools: () => agent.tools(),
+    step: (request) => agent.step(request),
+    ...change(agent),
+  })
+  const resolve = async (name: string, choice: AgentChoice): Promise<Agent | null> => {
+    const agent = await agents.resolve(name, choice)
+    return agent && disguise(agent)
+  }
+  return { ...agents, resolve }
+}
 
 /** Listens to the agent for as long as it talks, whether or not anybody still wants to hear it. */
 async function* stepWithLeak(agent: Agent, request: StepRequest, leaked: AgentEvent[]): AsyncGenerator<AgentEvent> {

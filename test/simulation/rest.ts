@@ -5,6 +5,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Page } from '../../src/protocol/body.ts'
 import type { Event } from '../../src/protocol/event.ts'
+import type { ToolResultPart } from '../../src/protocol/message.ts'
 import type { SessionAnswer, SessionRequest, SessionVerb } from '../../src/session/requests.ts'
 import type { LogModel } from './log-model.ts'
 import { judge } from './model.ts'
@@ -17,8 +18,14 @@ const horizonMs = 86_400_000
 /** What the clocks of two machines may differ by, and some. */
 const skewMs = 10_000
 
+/** A wait of so long would see forty alarms if each watched over it. */
+const longWaitMs = 1_200_000
+/** One that was set before the wait, those of tokens that expire, and what an index that was down still wants to be told. */
+const maxAlarmsInWait = 10
+
 export async function judgeAtRest(world: World): Promise<void> {
   heal(world)
+  const healedAt = world.object.now()
   await comeToRest(world)
   checkUntended(world)
   for (const client of world.clients) {
@@ -28,11 +35,13 @@ export async function judgeAtRest(world: World): Promise<void> {
   await comeToRest(world)
   if (world.history.violation) return
   const log = await readLog(world)
-  const model = judge(world.history, log)
+  const model = judge(world.history, log, world.rules)
+  checkWaits(world, log, healedAt)
   if (world.history.violation) return
   checkClients(world, log.length)
   checkIndex(world, log.length)
   await checkReads(world, model)
+  await checkKept(world, model, log)
   await checkRestart(world, log)
 }
 
@@ -57,6 +66,18 @@ async function comeToRest({ clock, history, object }: World): Promise<void> {
   }
   if (!history.violation)
     history.violate('TRN3', `after ${maxTasks} more tasks something still goes on, ${object.alarmsFired} alarms into it`)
+}
+
+/** A turn that waits for people costs nothing: the object sleeps until somebody answers or their time is over (APR1). */
+function checkWaits({ history }: World, log: readonly Event[], healedAt: number): void {
+  for (const [i, event] of log.entries()) {
+    const next = log[i + 1]
+    if (event.type !== 'turn.waiting' || !next) continue
+    const from = Math.max(event.at, healedAt)
+    const alarms = history.alarms.filter((at) => at > from && at < next.at)
+    if (next.at - from > longWaitMs && alarms.length > maxAlarmsInWait)
+      history.violate('APR1', `${alarms.length} alarms fired while ${event.turnId} did nothing but wait, for ${next.at - from} ms`)
+  }
 }
 
 async function readLog(world: World): Promise<Event[]> {
@@ -108,6 +129,29 @@ async function checkReads(world: World, model: LogModel): Promise<void> {
   const conversation = model.conversation.map((message) => message.id)
   if (!isDeepStrictEqual(shown, conversation))
     history.violate('TRN8', `listMessages shows ${shown.join()}; the log has ${conversation.join()}`)
+}
+
+/** What is kept beside the log, or read out of it again: whole outputs, notes and approvals. */
+async function checkKept(world: World, model: LogModel, log: readonly Event[]): Promise<void> {
+  const { caller, history } = world
+  const context = await ask(world, { verb: 'getContext', ...caller.envelope(), args: { at: null } })
+  const notes = [...model.notes].map(([key, text]) => ({ key, text }))
+  if (!isDeepStrictEqual(context.notes, notes)) history.violate('LOG3', `the notes are ${JSON.stringify([context.notes, notes])}`)
+  for (const { approval } of model.allCalls()) {
+    if (!approval) continue
+    const approvals = await ask(world, { verb: 'listApprovals', ...caller.envelope(), args: { before: null, limit: 200, status: null } })
+    if (!approvals.items.some((each) => isDeepStrictEqual(each, approval))) history.violate('APR1', `${approval.id} is listed otherwise`)
+  }
+  for (const result of log.flatMap(resultsOf)) {
+    if (result.outputRef === undefined) continue
+    const { text } = await ask(world, { verb: 'getOutput', ...caller.envelope(), args: { outputRef: result.outputRef } })
+    if (Buffer.byteLength(text) !== result.bytes || !text.startsWith(String(result.output).slice(0, 100)))
+      history.violate('TOOL3', `${result.outputRef} has ${Buffer.byteLength(text)} bytes of ${result.bytes}`)
+  }
+}
+
+function resultsOf(event: Event): ToolResultPart[] {
+  return event.type === 'message.completed' ? event.message.parts.filter((part) => part.type === 'tool-result') : []
 }
 
 /** All pages, the newest first. */

@@ -79,6 +79,7 @@ class Schedule {
       [0.5, () => this.#reuseKey()],
       [0.3, () => this.#flood()],
       [0.1, () => this.#revoke()],
+      [0.3, () => this.#redefine()],
       [trouble, () => this.#fell('crash', () => object.crash())],
       [trouble * random.fraction(), () => this.#fell('eviction', () => object.evict())],
       [trouble * 0.1, () => this.#crashLoop()],
@@ -131,10 +132,16 @@ class Schedule {
     })
   }
 
+  /** The agents' definitions change; a turn keeps to the version that it began with. */
+  #redefine(): void {
+    this.#world.agentVersion += 1
+    this.#world.history.note(`the agents are redefined: version ${this.#world.agentVersion}`)
+  }
+
   #reuseKey(): void {
     const { random, history, caller } = this.#world
     const accepted = [...history.commands.values()].filter(
-      (command) => command.verb !== 'cancelTurn' && command.answers.some((answer) => answer.ok),
+      ({ verb, answers }) => (verb === 'submitTurn' || verb === 'update') && answers.some((answer) => answer.ok),
     )
     if (accepted.length > 0) caller.reuseKey(random.pick(accepted))
   }

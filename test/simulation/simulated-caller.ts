@@ -5,7 +5,7 @@
 import type { Principal } from '../../src/protocol/access.ts'
 import { levelOf } from '../../src/protocol/access.ts'
 import type { SessionAnswer, SessionRequest } from '../../src/session/requests.ts'
-import { readResult, type CommandBody, type DrawnCommand } from './commands.ts'
+import { readResult, refusalOf, type CommandBody, type DrawnCommand } from './commands.ts'
 import type { CommandRecord, History } from './history.ts'
 import type { Random } from './random.ts'
 import type { Outcome, SimulatedObject } from './simulated-object.ts'
@@ -92,7 +92,7 @@ export class SimulatedCaller {
       const lost = outcome === 'reset' || (this.isUnlucky && this.#random.chance(0.1))
       if (lost) return this.#askAgain(request, record, tries)
       record.unanswered -= 1
-      record.answers.push(outcome.ok ? { ok: true, ...readResult(outcome.value) } : { ok: false, code: outcome.error.code })
+      record.answers.push(outcome.ok ? { ok: true, ...readResult(outcome.value) } : refusalOf(outcome.error))
       this.#history.note(`caller gets ${record.key} ${outcome.ok ? 'ok' : outcome.error.code}`)
     })
   }
@@ -114,6 +114,7 @@ export class SimulatedCaller {
     const envelope = this.envelope(key)
     if (body.verb === 'update') return { verb: body.verb, ...envelope, args: { ...body.args, ifMatch: null } }
     if (body.verb === 'cancelTurn') return { verb: body.verb, ...envelope, args: body.args }
+    if (body.verb === 'answerApproval') return { verb: body.verb, ...envelope, args: body.args }
     return { verb: body.verb, ...envelope, args: body.args }
   }
 }

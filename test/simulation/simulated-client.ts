@@ -6,7 +6,7 @@
 import type { Level, Principal } from '../../src/protocol/access.ts'
 import { levelOf } from '../../src/protocol/access.ts'
 import type { ServerFrame } from '../../src/protocol/frame.ts'
-import { readResult, type CommandBody, type DrawnCommand } from './commands.ts'
+import { readResult, refusalOf, type CommandBody, type DrawnCommand } from './commands.ts'
 import type { CommandRecord, History } from './history.ts'
 import type { Random } from './random.ts'
 import { Connection, type ClientEnd, type Weather } from './simulated-network.ts'
@@ -147,7 +147,7 @@ export class SimulatedClient implements ClientEnd {
     if (!command) return
     this.#pending.delete(String(frame.id))
     command.record.unanswered -= 1
-    command.record.answers.push(frame.ok ? { ok: true, ...readResult(frame.result) } : { ok: false, code: frame.error.code })
+    command.record.answers.push(frame.ok ? { ok: true, ...readResult(frame.result) } : refusalOf(frame.error))
     this.#history.note(`${this.name} gets ${command.record.key} ${frame.ok ? 'ok' : frame.error.code}`)
   }
 }
@@ -155,5 +155,6 @@ export class SimulatedClient implements ClientEnd {
 function frameOf(body: CommandBody): object {
   if (body.verb === 'submitTurn') return { type: 'turn', ...body.args }
   if (body.verb === 'cancelTurn') return { type: 'cancel', ...body.args }
+  if (body.verb === 'answerApproval') return { type: 'approve', approvalId: body.args.approvalId, ...body.args.answer }
   return { type: 'update', ...body.args }
 }

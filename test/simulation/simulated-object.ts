@@ -115,7 +115,7 @@ export class SimulatedObject {
   }
 
   /** Lets something out of the object: at once when all it was built on is durable, else with the next confirmation. */
-  release(output: () => void): void {
+  readonly release = (output: () => void): void => {
     if (this.ungated || (!this.storage.dirty && this.#gated.length === 0)) output()
     else this.#gated.push(output)
   }
@@ -200,6 +200,7 @@ export class SimulatedObject {
   #fire(): void {
     const instance = this.#wake()
     this.alarmsFired += 1
+    this.history.alarms.push(this.now())
     // An alarm is none any more while its handler runs; one that the handler sets fires after it.
     this.#alarmRunning = true
     this.storage.setAlarm(null)

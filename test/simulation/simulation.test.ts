@@ -26,11 +26,11 @@ function telling(report: ScheduleReport | null): string | null {
 }
 
 describe('simulated schedules', () => {
-  test('[LOG1] [LOG2] [LOG3] [TRN1] [TRN2] [TRN3] [TRN4] [TRN5] [TRN6] [TRN7] [TRN8] [TRN9] [ATT1] [ATT2] [ATT3] [ATT4] [ATT5] hold in 300 fixed schedules', async () => {
+  test('[LOG1] [LOG2] [LOG3] [TRN1] [TRN2] [TRN3] [TRN4] [TRN5] [TRN6] [TRN7] [TRN8] [TRN9] [ATT1] [ATT2] [ATT3] [ATT4] [ATT5] [APR1] [APR2] [APR3] [APR4] [APR5] [TOOL1] [TOOL2] [TOOL5] [AGT1] [AGT3] [AGT4] [MET1] hold in 300 fixed schedules', async () => {
     expect(telling(await firstFailure(1, 300))).toBe(null)
   })
 
-  test('[LOG1] [LOG2] [LOG3] [TRN1] [TRN2] [TRN3] [TRN4] [TRN5] [TRN6] [TRN7] [TRN8] [TRN9] [ATT1] [ATT2] [ATT3] [ATT4] [ATT5] hold in 100 fresh schedules', async () => {
+  test('[LOG1] [LOG2] [LOG3] [TRN1] [TRN2] [TRN3] [TRN4] [TRN5] [TRN6] [TRN7] [TRN8] [TRN9] [ATT1] [ATT2] [ATT3] [ATT4] [ATT5] [APR1] [APR2] [APR3] [APR4] [APR5] [TOOL1] [TOOL2] [TOOL5] [AGT1] [AGT3] [AGT4] [MET1] hold in 100 fresh schedules', async () => {
     const firstSeed = Date.now() % 1_000_000_000
     console.log(`fresh schedules from seed ${firstSeed}`)
     expect(telling(await firstFailure(firstSeed, 100))).toBe(null)
@@ -53,6 +53,8 @@ describe('planted bugs', () => {
     ['LOG2', 'ackBeforeCommit', /LOG|ATT1|IDX/],
     ['TRN5', 'noFencing', /TRN5/],
     ['ATT1', 'replayOffByOne', /ATT1/],
+    ['TOOL2', 'everythingIdempotent', /TOOL2/],
+    ['APR5', 'nobodyIsAsked', /TOOL5|APR/],
   ] as const)('[%s] %s is found within 200 schedules', async (_rule, name, rules) => {
     const report = await firstFailure(1, 200, plantedBugs[name])
     expect(report?.violation?.rule).toMatch(rules)

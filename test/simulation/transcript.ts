@@ -9,7 +9,7 @@ import type { Level } from '../../src/protocol/access.ts'
 import { isTerminal, type Event, type EventOf } from '../../src/protocol/event.ts'
 import { ServerFrameSchema, type DeltaFrame, type ReadyFrame, type ServerFrame } from '../../src/protocol/frame.ts'
 import type { History } from './history.ts'
-import { isStartOf, lengthOf, saidBy, type Said } from './invocation.ts'
+import { isStartOf, lengthOf, saidBy, withoutUnfinished, type Said } from './invocation.ts'
 
 interface PartialMessage {
   turnId: string
@@ -18,6 +18,9 @@ interface PartialMessage {
   /** False while the client is away: it may then miss the end of the message, but no more. */
   isLive: boolean
 }
+
+/** Finish reasons of messages that the end of their turn cut short. */
+const cutReasons = new Set(['cancelled', 'interrupted', 'error', 'time-limit'])
 
 export class Transcript {
   /** The last seq seen; null: attached from now on and not told yet where that is. */
@@ -72,6 +75,8 @@ export class Transcript {
     this.cursor = event.seq
     this.#history.sawEvent(this.#name, event, this.#level)
     if (event.type === 'message.completed') this.#messageCompleted(event)
+    // Its step is done again under another id (ATT4).
+    if (event.type === 'turn.resumed' && event.supersedes === this.#partial?.messageId) this.#partial = null
     if (isTerminal(event)) this.#turnEnded(event)
   }
 
@@ -108,16 +113,17 @@ export class Transcript {
     this.#partial = { turnId, messageId, parts: [], isLive: true }
   }
 
-  /** A part is opened by a delta at its offset 0, and only the last part grows. */
+  /** A part is opened by a delta at its offset 0, and only the last part grows, or calls side by side. */
   #grow(parts: Said[], { part, kind, offset, text }: DeltaFrame): void {
-    if (kind === 'tool-input') return this.#violate('ATT2', 'got the input of a tool, which no agent here calls')
-    if (part === parts.length) parts.push({ type: kind, text: '' })
+    const type = kind === 'tool-input' ? 'tool-call' : kind
+    if (part === parts.length) parts.push({ type, text: '' })
     const known = parts[part]
     if (!known || offset > known.text.length) {
       return this.#violate('ATT2', `misses text before part ${part} offset ${offset}; has ${JSON.stringify(parts)}`)
     }
     // A client could cope with an overlap; but all it knows was sent to it, and the rest follows on (ATT3).
-    if (known.type !== kind || part !== parts.length - 1 || offset < known.text.length) {
+    const isClosed = part !== parts.length - 1 && type !== 'tool-call'
+    if (known.type !== type || isClosed || offset < known.text.length) {
       return this.#violate(
         'ATT3',
         `has ${JSON.stringify(parts)} and got ${kind} ${JSON.stringify(text)} for part ${part} at offset ${offset}`,
@@ -133,11 +139,10 @@ export class Transcript {
     if (partial?.messageId !== message.id) return
     this.#partial = null
     const said = saidBy(message.parts)
-    const mayMissTheEnd =
-      !partial.isLive || message.finishReason === 'cancelled' || message.finishReason === 'interrupted' || message.finishReason === 'error'
+    const mayMissTheEnd = !partial.isLive || cutReasons.has(message.finishReason ?? '')
     const isLate = this.#history.wasRestartedDuring(message.turnId)
     const agrees = mayMissTheEnd
-      ? isStartOf(partial.parts, said) || (isLate && isStartOf(said, partial.parts))
+      ? isStartOf(withoutUnfinished(partial.parts, said), said) || (isLate && isStartOf(said, partial.parts))
       : isDeepStrictEqual(partial.parts, said)
     if (!agrees) this.#violate('ATT3', `followed ${JSON.stringify(partial.parts)}; the message is ${JSON.stringify(message)}`)
   }

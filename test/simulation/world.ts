@@ -1,9 +1,10 @@
 /** Everything of one schedule, wired: one object with the session under test in it, its agents and index, and who talks to it. */
-import type { AgentRegistry } from '../../src/agents/agent.ts'
+import { AgentError, type AgentRegistry } from '../../src/agents/agent.ts'
 import type { Principal } from '../../src/protocol/access.ts'
 import type { Host } from '../../src/session/host.ts'
 import { Session, type SessionDependencies } from '../../src/session/session.ts'
 import { History } from './history.ts'
+import type { Rules } from './log-model.ts'
 import { Random } from './random.ts'
 import { SimulatedAgent, type Patience } from './simulated-agent.ts'
 import { SimulatedCaller } from './simulated-caller.ts'
@@ -36,6 +37,9 @@ export class World {
   readonly address: Address
   /** What a session token made now must carry: those made before are no longer good. */
   tokenEpoch = 0
+  /** Of the agents' definitions, which somebody may change. */
+  agentVersion = 1
+  readonly rules: Rules
   readonly #weather: Weather
 
   constructor(seed: number, plant: Plant = {}) {
@@ -55,6 +59,7 @@ export class World {
       ]),
     }
     this.object.confirmMs = this.random.pick([0, 5, 40, 400])
+    this.rules = this.#drawRules()
     this.#agents = this.#makeAgents()
     plant.spoil?.(this)
   }
@@ -76,16 +81,37 @@ export class World {
     return { agents: this.#agents, index: this.index }
   }
 
+  #drawRules(): Rules {
+    const approvalExpiresInMs = this.random.pick([5000, 60_000, 3_600_000])
+    const budgets = this.random.weighted<Rules['budgets']>([
+      [8, { steps: 32, seconds: 1800 }],
+      [1, { steps: 3 }],
+      [1, { tokens: 12 }],
+      [1, { seconds: 20 }],
+    ])
+    return { approvalExpiresInMs, budgets }
+  }
+
   #makeAgents(): AgentRegistry {
-    const agents = [
-      new SimulatedAgent('resumer', 'resume', this.object, this.patience),
-      new SimulatedAgent('quitter', 'interrupt', this.object, this.patience),
-    ]
+    const agentOf = (name: string, version: string) =>
+      name === 'resumer' || name === 'quitter' ? new SimulatedAgent(name, version, this.rules, this.object, this.patience) : null
     return {
-      get: (name) => agents.find((agent) => agent.name === name) ?? null,
-      list: () => agents,
       defaultName: 'resumer',
+      peek: (name) => agentOf(name, `${this.agentVersion}`),
+      resolve: async (name, { version }) => {
+        await this.#lookUp(version !== null)
+        return agentOf(name, version ?? `${this.agentVersion}`)
+      },
     }
+  }
+
+  /** Takes its time, and fails now and then where somebody waits who knows what to do. */
+  async #lookUp(mayFail: boolean): Promise<void> {
+    const { random, object, history, patience } = this
+    if (random.chance(0.1)) await object.host.wait(random.between(1, 60))
+    if (!mayFail || patience.isOver || !random.chance(0.02)) return
+    history.agentsAway += 1
+    throw new AgentError('The definitions cannot be read.', { code: 'agent_unavailable', retryAfterMs: random.pick([null, 1000]) })
   }
 
   #drawPrincipal(name: string): Principal {

@@ -5,9 +5,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { lastSeqOf, type Commit } from '../../src/protocol/commit.ts'
-import { formats, VersionTooNewError, type Upgrade } from '../../src/storage/formats.ts'
 import { MAX_BODY_BYTES } from '../../src/storage/pieces.ts'
-import { layoutSteps } from '../../src/storage/schema.ts'
 import { SessionStore } from '../../src/storage/session-store.ts'
 import type { Sql } from '../../src/storage/sql.ts'
 import { commitOf, commitsOf, partialOf, stateAt } from './samples.ts'
@@ -44,7 +42,6 @@ export function storageContract(name: string, lend: LendDatabase): void {
   describe(name, () => {
     readingAndWriting(lend)
     slots(lend)
-    versions(lend)
     absenceAndErasure(lend)
   })
 }
@@ -187,72 +184,6 @@ function slots(lend: LendDatabase): void {
     }))
 }
 
-function versions(lend: LendDatabase): void {
-  const shout: Upgrade = (event) => ({ ...event, turnId: `${String(event.turnId)}!` })
-  const entitle: Upgrade = (stored) => ({ ...stored, title: `${String(stored.title)}!` })
-  const keep: Upgrade = (stored) => ({ ...stored })
-  const older = { formats, layoutSteps }
-  const newer = { formats: { event: [shout, shout], snapshot: [entitle], idempotency: [keep], partial: [shout] }, layoutSteps }
-
-  it('[LOG7] rows of older versions are upgraded on reading, event by event, and stay as they are', () =>
-    lend(({ sql }) => {
-      const old = new SessionStore(sql, older)
-      old.append(commitOf(1, ['one', 'two']))
-      old.snapshots.save({ seq: 2, state: stateAt(2) })
-      old.partial.save(partialOf(2, 'so far'))
-      const upgraded = new SessionStore(sql, newer)
-      const turnIds = upgraded.log.at(1)?.events.map((event) => ('turnId' in event ? event.turnId.slice(-3) : null))
-      expect(turnIds).toEqual(['A!!', 'A!!'])
-      expect(upgraded.snapshots.newest()?.state.title).toBe('Grüße 🐭!')
-      expect(upgraded.partial.load()?.turnId).toMatch(/A!$/)
-      expect(old.log.at(1)).toEqual(commitOf(1, ['one', 'two']))
-    }))
-
-  it('[LOG7] rows of both versions stand side by side, each read as what it is', () =>
-    lend(({ sql }) => {
-      new SessionStore(sql, older).append(commitOf(1, ['old']))
-      const store = new SessionStore(sql, newer)
-      store.append(commitOf(2, ['new']))
-      const endings = store.log.after(0).commits.map((commit) => JSON.stringify(commit).includes('!'))
-      expect(endings).toEqual([true, false])
-    }))
-
-  it('[LOG7] older code that meets a newer row refuses with its own error, whatever the row', () =>
-    lend(({ sql }) => {
-      const store = new SessionStore(sql, newer)
-      store.append(commitOf(1, ['one']))
-      store.snapshots.save({ seq: 1, state: stateAt(1) })
-      store.snapshots.saveWindow({ seq: 1, commands: [] })
-      store.partial.save(partialOf(1, 'so far'))
-      const { log, snapshots, partial } = new SessionStore(sql, older)
-      const reads = [() => log.after(0), () => log.before(null), () => log.at(1), () => snapshots.newest()]
-      for (const read of [...reads, () => snapshots.window(), () => partial.load()]) expect(read).toThrow(VersionTooNewError)
-    }))
-
-  it('[LOG7] the first write runs the missing layout steps once; reads before it change nothing', () =>
-    lend(({ sql }) => {
-      new SessionStore(sql, older).append(commitOf(1, ['one']))
-      const steps = [['CREATE TABLE second (a INTEGER PRIMARY KEY)'], ['CREATE TABLE third (a INTEGER PRIMARY KEY)']]
-      const store = new SessionStore(sql, { formats, layoutSteps: steps })
-      expect(store.log.at(1)).toEqual(commitOf(1, ['one']))
-      expect(tablesOf(sql)).toEqual(['log', 'slots'])
-      store.append(commitOf(2, ['two']))
-      store.append(commitOf(3, ['three']))
-      expect(tablesOf(sql)).toEqual(['log', 'second', 'slots', 'third'])
-      expect(new SessionStore(sql, { formats, layoutSteps: steps }).append(commitOf(4, ['four']))).toBe(1)
-      expect(() => new SessionStore(sql, older).exists()).toThrow(VersionTooNewError)
-      expect(() => new SessionStore(sql, older).append(commitOf(5, ['five']))).toThrow(VersionTooNewError)
-    }))
-
-  it('[LOG7] a new session gets the newest layout with its first commit', () =>
-    lend(({ sql }) => {
-      const store = new SessionStore(sql, { formats, layoutSteps: [['CREATE TABLE second (a INTEGER PRIMARY KEY)']] })
-      store.append(commitOf(1, ['one']))
-      expect(tablesOf(sql)).toEqual(['log', 'second', 'slots'])
-      expect(store.append(commitOf(2, ['two']))).toBe(1)
-    }))
-}
-
 function absenceAndErasure(lend: LendDatabase): void {
   it('[LOG5] reading an object that was never written answers as empty and creates nothing', () =>
     lend(({ sql }) => {
@@ -283,6 +214,7 @@ function absenceAndErasure(lend: LendDatabase): void {
       store.append(commitOf(1, ['secret words']))
       store.snapshots.save({ seq: 1, state: stateAt(1) })
       store.partial.save(partialOf(1, 'secret words'))
+      store.outputs.save(1, 'secret words')
       expect(store.exists()).toBe(true)
       transaction(() => store.erase({ at: 5_000 }))
       for (const erased of [store, new SessionStore(sql)]) {
@@ -292,6 +224,7 @@ function absenceAndErasure(lend: LendDatabase): void {
         expect(() => erased.append(commitOf(2, ['back again']))).toThrow(/erased/)
         expect(() => erased.snapshots.save({ seq: 1, state: stateAt(1) })).toThrow(/erased/)
         expect(() => erased.partial.save(partialOf(1, 'back again'))).toThrow(/erased/)
+        expect(() => erased.outputs.save(1, 'back again')).toThrow(/erased/)
       }
       expect(tablesOf(sql)).toEqual(['slots'])
       expect(sql.exec('SELECT kind, body FROM slots').rows).toEqual([{ kind: 'erased', body: '{"at":5000}' }])
@@ -330,19 +263,14 @@ function expectPage(
   if (all.length > 0) expect(commits.length).toBeGreaterThan(0)
 }
 
-function expectEmpty({ log, snapshots, partial }: SessionStore): void {
+function expectEmpty({ log, snapshots, partial, outputs }: SessionStore): void {
   expect(log.after(0)).toEqual({ commits: [], bytes: 0, ended: true })
   expect(log.before(null)).toEqual({ commits: [], bytes: 0, ended: true })
-  expect([log.at(1), snapshots.newest(), snapshots.atOrAfter(0), snapshots.window(), partial.load()]).toEqual([
-    null,
-    null,
-    null,
-    null,
-    null,
-  ])
+  const found = [log.at(1), snapshots.newest(), snapshots.atOrAfter(0), snapshots.window(), partial.load(), outputs.at(1)]
+  expect(found.filter((each) => each !== null)).toEqual([])
 }
 
-function tablesOf(sql: Sql): unknown[] {
+export function tablesOf(sql: Sql): unknown[] {
   return sql
     .exec("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_cf%' ESCAPE '\\' ORDER BY name")
     .rows.map((row) => row.name)

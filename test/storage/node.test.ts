@@ -1,6 +1,8 @@
 import { storageContract, type LendDatabase } from './contract.ts'
 import { NodeSql } from './node-sql.ts'
+import { outputContract } from './output-contract.ts'
 import { rowContract } from './row-contract.ts'
+import { versionContract } from './version-contract.ts'
 
 const lendMemory: LendDatabase = async (use) => {
   const sql = new NodeSql()
@@ -13,3 +15,5 @@ const lendMemory: LendDatabase = async (use) => {
 
 storageContract('storage on node:sqlite', lendMemory)
 rowContract('rows on node:sqlite', lendMemory)
+outputContract('outputs on node:sqlite', lendMemory)
+versionContract('versions on node:sqlite', lendMemory)

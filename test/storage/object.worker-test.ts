@@ -5,8 +5,10 @@ import { describe, expect, it } from 'vitest'
 import { SessionStore } from '../../src/storage/session-store.ts'
 import { storageContract, type Database, type LendDatabase } from './contract.ts'
 import { objectSql } from '../../src/session/object-host.ts'
+import { outputContract } from './output-contract.ts'
 import { rowContract } from './row-contract.ts'
 import { commitOf, partialOf, stateAt } from './samples.ts'
+import { versionContract } from './version-contract.ts'
 
 let lent = 0
 
@@ -20,6 +22,8 @@ const lendObject: LendDatabase = async (use) => {
 
 storageContract('storage inside an object', lendObject)
 rowContract('rows inside an object', lendObject)
+outputContract('outputs inside an object', lendObject)
+versionContract('versions inside an object', lendObject)
 
 /** Rows read and written by a piece of work. */
 function cost(store: SessionStore, work: () => void): { read: number; written: number } {
@@ -78,6 +82,19 @@ describe('rows that storage costs', () => {
       expect(cost(store, () => saveSnapshot(store, 2))).toEqual({ read: 2, written: 2 })
       for (const words of ['so', 'so far']) {
         expect(cost(store, () => store.partial.save(partialOf(1, words)))).toEqual({ read: 1, written: 1 })
+      }
+    }))
+
+  it('[LOG4] a large output writes a row for each MiB; reading it costs as many and one to see its end', () =>
+    lendObject((database) => {
+      const store = grown(database, 64)
+      for (const [seq, rows] of [
+        [1, 1],
+        [2, 3],
+      ] as const) {
+        const text = 'x'.repeat((rows - 0.5) * 1024 * 1024)
+        expect(cost(store, () => store.outputs.save(seq, text)).written).toBe(rows)
+        expect(cost(store, () => store.outputs.at(seq))).toEqual({ read: rows + 1, written: 0 })
       }
     }))
 

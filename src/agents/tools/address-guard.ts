@@ -4,7 +4,7 @@
  * hex forms), names of private networks, and names of which any address is private.
  *
  * What remains: a name is asked for here, and again when the connection is made. Workers on Cloudflare reach no private
- * network at all; on a laptop, a name that changes its address between the two is not caught.
+ * network at all; on a laptop, a name whose address changes between the two, or is another in its own network, is not caught.
  */
 import type { ToolEnvironment } from './tool-environment.ts'
 
@@ -13,7 +13,7 @@ export interface AddressGuard {
   refusalOf(url: URL): Promise<string | null>
 }
 
-/** Every IPv4 and IPv6 address of a name; rejects, or answers none, when it cannot be resolved. */
+/** Every IPv4 and IPv6 address of a name, maybe with aliases; rejects, or answers none, when it cannot be resolved. */
 export type Resolver = (host: string) => Promise<readonly string[]>
 
 export function addressGuardOf(environment: ToolEnvironment, resolve: Resolver = resolveByDns): AddressGuard {
@@ -68,7 +68,10 @@ function isPrivateName(host: string): boolean {
 }
 
 async function refusalOfName(host: string, resolve: Resolver): Promise<string | null> {
-  const addresses = await resolve(host).catch(() => [])
+  const { default: ipaddr } = await import('ipaddr.js')
+  const answers = await resolve(host).catch(() => [])
+  // In workerd (2026-11) the aliases on the way to an address stand among the answers.
+  const addresses = answers.filter((answer) => ipaddr.isValid(answer))
   if (addresses.length === 0) return `The name ${host} cannot be resolved.`
   const verdicts = await Promise.all(addresses.map(isPublic))
   return verdicts.every(Boolean) ? null : `Not allowed: the name ${host} leads to an address that is not public.`

@@ -62,9 +62,11 @@ export class ToolError extends Error {
 
 export const toolDefaults = { timeoutMs: 30_000, maxOutputBytes: 1024 * 1024 } as const
 
-/** By name; of two tools with one name the first counts. */
+/** By name, in the order given; of two tools with one name the first counts. */
 export function toolSet(tools: readonly Tool[]): ToolSet {
-  return new Map(tools.toReversed().map((tool) => [tool.name, tool]))
+  const set = new Map<string, Tool>()
+  for (const tool of tools) if (!set.has(tool.name)) set.set(tool.name, tool)
+  return set
 }
 
 export const noTools: ToolSet = new Map()
