@@ -148,7 +148,7 @@ function ssePart(): string {
   const texts = [
     '`GET /v1/sessions/{id}/events` with `Accept: text/event-stream` is the same stream: `event:` is the type of the frame, `data:` the very frame, `id:` the seq, on events only. `Last-Event-ID` wins over `after`.',
     'A comment comes every 15 seconds. A stream on which nothing happens ends after five minutes, and `EventSource` comes back by itself.',
-    '`POST /v1/sessions/{id}/turns` with the same `Accept` streams that turn alone, without `hello` and `ready`, up to its end. `GET /v1/sessions/{id}/turns/{turnId}` streams it again, or what comes after `Last-Event-ID`.',
+    '`POST /v1/sessions/{id}/turns` with the same `Accept` streams that turn alone, without `hello` and `ready`, up to its end or to where it waits for an approval. `GET /v1/sessions/{id}/turns/{turnId}` streams it again, or what comes after `Last-Event-ID`.',
   ]
   return section(3, 'sse', 'Over server-sent events', texts.map(paragraph).join(''))
 }
@@ -165,8 +165,9 @@ const remedies: Record<ErrorCode, string> = {
   turn_finished: 'Nothing: read the turn to see how it ended.',
   nothing_to_undo: 'Nothing: it is as it was.',
   has_forks: 'Erase the forks first, or ask for all with `forks=cascade`.',
-  limit_exceeded: 'Make room, or make it smaller; `detail` names the limit.',
-  precondition_failed: 'Read the session again, and decide again with its new head.',
+  limit_exceeded: 'Make room or make it smaller; `detail` says which.',
+  already_exists: 'Take another name, or change what is there.',
+  precondition_failed: 'Read it again, and decide again with its new `ETag`.',
   payload_too_large: 'Send less; `detail` names the bound.',
   unsupported_media_type: 'Send `Content-Type: application/json`.',
   queue_full: 'Wait as `Retry-After` says, or cancel a queued turn.',

@@ -148,7 +148,7 @@ async function notCreated(
   const made = key === null ? null : await agentMadeBy(env.INDEX, tenant, key)
   if (made === null) {
     const message = 'is taken: a name holds one agent, which PATCH changes'
-    return problem(refuse('limit_exceeded', `name: ${message}`, { issues: [{ path: 'name', message }] }).error)
+    return problem(refuse('already_exists', `name: ${message}`, { issues: [{ path: 'name', message }] }).error)
   }
   if (made.hash !== hash) return problem(refuse('idempotency_conflict', 'This Idempotency-Key made another agent before.').error)
   const record = await readAgent(env.INDEX, tenant, made.name, null)

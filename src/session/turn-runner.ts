@@ -150,6 +150,9 @@ export class TurnRunner {
   #fail({ effect, land }: InFlight, error: unknown): void {
     this.#host.log({ event: 'agent.failed', level: 'warn', turnId: effect.turnId, error: error instanceof Error ? error.name : 'unknown' })
     const report = this.report()
+    // Words before the event that keeps them; after it they are nobody's any more.
+    this.#speech.flush()
+    this.#speech.drop()
     land()
     this.#ledger.execute({ type: 'failTurn', generation: effect.generation, error: errorOf(error), report })
   }

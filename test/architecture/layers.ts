@@ -22,7 +22,7 @@ export const layers: Record<string, Layer> = {
   core: layer(['protocol']),
   storage: layer(['protocol'], ['core']),
   agents: layer(['agents/models', 'agents/tools', 'protocol']),
-  'agents/models': layer(['protocol'], ['agents', 'agents/tools'], ['@ai-sdk/*', 'workers-ai-provider', 'cockatiel', 'valibot', 'zod']),
+  'agents/models': layer(['protocol'], ['agents', 'agents/tools'], ['@ai-sdk/*', 'workers-ai-provider', 'valibot', 'zod']),
   'agents/tools': layer(
     ['protocol'],
     [],

@@ -265,7 +265,7 @@ describe('making an agent again', () => {
     await create({ name: 'a', instructions: 'mine' }, { 'idempotency-key': '1' })
     for (const headers of [{}, { 'idempotency-key': '2' }]) {
       const { response, json } = await create({ name: 'a', instructions: 'theirs' }, headers)
-      expect([response.status, json.code, json.issues?.[0]?.path]).toEqual([409, 'limit_exceeded', 'name'])
+      expect([response.status, json.code, json.issues?.[0]?.path]).toEqual([409, 'already_exists', 'name'])
     }
     expect(await read('a')).toMatchObject({ version: 1, instructions: 'mine' })
   })

@@ -8,8 +8,9 @@ import type { Turn } from '../../src/protocol/turn.ts'
 import type { Answer, Dialect } from '../upstream/answer.ts'
 import type { RecordedCall } from '../upstream/recorded-call.ts'
 import type { RunningUpstream } from '../upstream/running-upstream.ts'
-import { storyOf } from './event-story.ts'
-import type { SessionApi } from './session-api.ts'
+import { faultsOf, storyOf } from './event-story.ts'
+import type { Credentials, SessionApi } from './session-api.ts'
+import { SessionSocket } from './session-socket.ts'
 
 const pollMs = 15
 const patienceMs = 30_000
@@ -22,6 +23,7 @@ export interface Answered {
 /** What a conversation needs of the world it is in. */
 interface Surroundings {
   readonly api: SessionApi
+  readonly server: Credentials
   readonly upstream: RunningUpstream
   ask(method: string, path: string, body?: unknown): Promise<Answered>
   agent(definition: object): Promise<string>
@@ -39,6 +41,8 @@ export class AgentConversation {
   readonly dialect: Dialect
   /** As the upstream knows it. */
   readonly model: string
+  /** Somebody who is attached all the time, and whose idea of the session must be the log's. */
+  readonly viewer: SessionSocket
   readonly #world: Surroundings
 
   private constructor(world: Surroundings, sessionId: string, agent: string, dialect: Dialect, model: string) {
@@ -47,13 +51,16 @@ export class AgentConversation {
     this.agent = agent
     this.dialect = dialect
     this.model = model
+    this.viewer = new SessionSocket(world.server, sessionId)
   }
 
   static async begin(world: Surroundings, dialect: Dialect, { agent = {}, session = {} }: ConversationOptions): Promise<AgentConversation> {
     const model = `model-${crypto.randomUUID().slice(0, 8)}`
     const name = typeof agent === 'string' ? agent : await world.agent(agent)
     const { id } = await world.api.createSession({ agent: name, model: `${dialect}/${model}`, ...session })
-    return new AgentConversation(world, id, name, dialect, model)
+    const conversation = new AgentConversation(world, id, name, dialect, model)
+    await conversation.viewer.attach()
+    return conversation
   }
 
   get path(): string {
@@ -97,6 +104,17 @@ export class AgentConversation {
 
   events(): Promise<Event[]> {
     return this.#world.api.events(this.sessionId)
+  }
+
+  /** What is wrong with the log, and with what the viewer made of it; everything must be at rest. */
+  async faults(): Promise<string[]> {
+    const events = await this.events()
+    const { transcript } = this.viewer
+    const deadline = Date.now() + patienceMs
+    while (transcript.cursor < events.length && Date.now() < deadline) await sleep(pollMs)
+    const seen = JSON.stringify(transcript.events) === JSON.stringify(events) ? [] : [`ATT1: the viewer saw ${transcript.cursor} events`]
+    const faults = [...faultsOf(events), ...transcript.faults, ...seen]
+    return faults.map((fault) => `${this.sessionId}: ${fault}; ${storyOf(events).join(', ')}`)
   }
 
   session(): Promise<Session> {

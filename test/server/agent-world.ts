@@ -5,7 +5,6 @@
 import type { Dialect } from '../upstream/answer.ts'
 import { RunningUpstream } from '../upstream/running-upstream.ts'
 import { AgentConversation, type Answered, type ConversationOptions } from './agent-conversation.ts'
-import { faultsOf } from './event-story.ts'
 import { RunningServer } from './running-server.ts'
 import { SessionApi } from './session-api.ts'
 import { ToolServer } from './tool-server.ts'
@@ -49,6 +48,7 @@ export class AgentWorld {
   }
 
   async stop(): Promise<void> {
+    for (const { viewer } of this.conversations) void viewer.leave()
     this.upstream.stop()
     this.tools.stop()
     await this.server.stop()
@@ -57,10 +57,9 @@ export class AgentWorld {
   /** Secrets that only the server and whom it calls may know. */
   readonly secrets: string[]
 
-  /** What is wrong with the log of any conversation, once all of them are at rest. */
+  /** What is wrong with any conversation, once all of them are at rest. */
   async faults(): Promise<string[]> {
-    const logs = await Promise.all(this.conversations.map((each) => each.events()))
-    return logs.flatMap((events, index) => faultsOf(events).map((fault) => `${this.conversations[index]?.sessionId}: ${fault}`))
+    return (await Promise.all(this.conversations.map((each) => each.faults()))).flat()
   }
 
   /** Where a secret can be read that must not be: in events, in answers, in the log of the server. */

@@ -60,7 +60,7 @@ test('[AGT3] a provider that only fails fails the turn, after so many tries', ()
   onEach(async (dialect) => {
     const { told, tries } = await suffer(
       dialect,
-      Array.from({ length: 9 }, () => ({ status: 503, message: 'Out for lunch.' })),
+      Array.from({ length: 9 }, () => ({ status: 503, message: 'Out for lunch, {key}.' })),
     )
     expect(told.story).toEqual(['turn.failed agent_unavailable'])
     expect(told.turn.error).toMatchObject({ retryable: true })
@@ -77,7 +77,7 @@ test('[SEC4] a refused key fails the turn at once, and is not told', () =>
 
 test('[AGT3] a request that the provider refuses is not repeated', () =>
   onEach(async (dialect) => {
-    const { told, tries } = await suffer(dialect, [{ status: 400, message: 'Nonsense.' }])
+    const { told, tries } = await suffer(dialect, [{ status: 400, message: 'Nonsense from {key}.' }])
     expect(told.story).toEqual([expect.stringMatching(/^turn\.failed /)])
     expect(tries).toBe(1)
   }))
@@ -92,7 +92,7 @@ test.each([
   ['breaks', heardThenReset],
   ['ends', [{ type: 'end' }]],
   ['is garbage', [{ type: 'garbage', text: 'data: {"choices": oh no\n\n' }, ...says('more')]],
-  ['says that it failed', [{ type: 'failure', status: 529, message: 'Overloaded' }]],
+  ['says that it failed', [{ type: 'failure', status: 529, message: 'Overloaded by {key}' }]],
 ] satisfies [string, Piece[]][])('[AGT3] an answer that %s in mid-stream is begun anew under another id', (_what, pieces) =>
   onEach(async (dialect) => {
     const { told, tries } = await suffer(dialect, [{ pieces: [...says('Once upon ', 'a time '), ...pieces] }, { pieces: says('Anew.') }])

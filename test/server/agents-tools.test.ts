@@ -5,7 +5,6 @@ import { dialects, says, toolCalls } from '../upstream/answer.ts'
 import type { AgentConversation, TurnTold } from './agent-conversation.ts'
 import { AgentWorld } from './agent-world.ts'
 import { EverythingServer } from './everything-server.ts'
-import { SessionSocket } from './session-socket.ts'
 
 const mcpToken = 'token-for-the-mcp-server'
 
@@ -74,19 +73,17 @@ describe.each(dialects)('%s', (dialect) => {
   test('[APR2] a denial over a socket is told to the model with its reason, and nothing runs', async () => {
     const path = `/echo/${dialect}-denied`
     const talk = await world.conversation(dialect, { agent: noting(path) })
-    const socket = new SessionSocket(world.server, talk.sessionId)
-    await socket.attach()
     const { waiting, approval } = await askedIn(talk)
-    const reply = await socket.command({ type: 'approve', approvalId: approval.id, decision: 'deny', reason: 'Not on a Friday.' }, 'deny')
+    const reply = await talk.viewer.command(
+      { type: 'approve', approvalId: approval.id, decision: 'deny', reason: 'Not on a Friday.' },
+      'deny',
+    )
     expect(reply).toMatchObject({ ok: true })
     const told = await talk.settled(waiting.turn.id)
     expect(told.story).toEqual([...asked, 'approval.resolved denied', 'turn.resumed approval', 'tool: note error', ...answered])
     expect(told.outputs).toEqual([expect.stringContaining('Not on a Friday.')])
     expect(JSON.stringify((await talk.calls()).at(-1)?.body)).toContain('Not on a Friday.')
     expect(world.tools.visitsTo(path)).toEqual([])
-    await expect.poll(() => socket.transcript.events.at(-1)?.type).toBe('turn.completed')
-    expect(socket.transcript.faults).toEqual([])
-    await socket.leave()
   })
 
   test('[TOOL5] what is allowed for the session is not asked again, until that is taken back', async () => {

@@ -2,6 +2,7 @@
 import { runDurableObjectAlarm } from 'cloudflare:test'
 import { describe, expect, it } from 'vitest'
 import { inputHashOf } from '../../src/session/verdicts.ts'
+import { callJson } from '../edge/edge-client.ts'
 import { answer, approvalsOf, lastWords, payingAgent, soleApproval, whenWaiting } from './approval-client.ts'
 import { crash, evict, sqlIn, storedIn, stubOf } from './object-probe.ts'
 import { calls, resultsIn, tellsResults, tool } from './scripted-agent.ts'
@@ -109,8 +110,15 @@ describe('a turn that waits', () => {
   })
 })
 
+/** As the reply of a socket would be. */
+async function answerOverHttp(id: string, approvalId: string, body: unknown) {
+  const { response, json } = await callJson('POST', `/v1/sessions/${id}/approvals/${approvalId}`, { body })
+  const { ok, status } = response
+  return ok ? { ok, status, result: json } : { ok, status, error: json }
+}
+
 describe('answers', () => {
-  it('[APR2] of two at once, over a socket and past it, the first wins, the second learns who won, and its repeat is no error', async () => {
+  it('[APR2] of two at once, over a socket and over HTTP, the first wins, the second learns who won, and its repeat is no error', async () => {
     for (const order of ['socket first', 'socket last', 'socket first', 'socket last']) {
       const { agent, paid } = payingAgent([{ order }])
       const id = await newSession({ agent })
@@ -118,8 +126,8 @@ describe('answers', () => {
       await submit(id, 'pay')
       const { id: approvalId } = await soleApproval(id)
       const bySocket = () => client.ask({ id: 1, type: 'approve', approvalId, decision: 'allow' })
-      const direct = () => answer(id, approvalId, { decision: 'deny', reason: 'too dear' })
-      const both = order === 'socket first' ? [bySocket(), direct()] : [direct(), bySocket()]
+      const overHttp = () => answerOverHttp(id, approvalId, { decision: 'deny', reason: 'too dear' })
+      const both = order === 'socket first' ? [bySocket(), overHttp()] : [overHttp(), bySocket()]
       const [won, lost] = (await Promise.all(both)).toSorted((a, b) => Number(b.ok) - Number(a.ok))
       const [winner] = (await approvalsOf(id)).items
       expect(winner?.status).toBeOneOf(['allowed', 'denied'])
@@ -129,7 +137,7 @@ describe('answers', () => {
       expect(paid).toEqual(winner?.status === 'allowed' ? [{ order }] : [])
       const head = (await getSession(id)).head
       const decision = winner?.status === 'allowed' ? 'allow' : 'deny'
-      expect(await answer(id, approvalId, { decision })).toMatchObject({ ok: true, value: winner })
+      expect(await answerOverHttp(id, approvalId, { decision })).toEqual({ ok: true, status: 200, result: winner })
       expect(await client.ask({ id: 2, type: 'approve', approvalId, decision })).toMatchObject({ ok: true, result: winner })
       await crash(stubOf(id))
       expect(await answer(id, approvalId, { decision })).toMatchObject({ ok: true, value: winner })

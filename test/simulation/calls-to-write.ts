@@ -13,7 +13,7 @@ export interface CallToWrite {
 
 export function callsToWrite(random: Random, ordinal: number, isLate: boolean): CallToWrite[] {
   const count = random.weighted([
-    [isLate ? 12 : 5, 0],
+    [isLate ? 20 : 3, 0],
     [3, 1],
     [2, 2],
     [1, random.between(3, 5)],

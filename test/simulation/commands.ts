@@ -50,12 +50,12 @@ export function refusalOf({ code, approval }: ErrorBody): Extract<Answer, { ok: 
 
 function drawBody(random: Random, history: History, word: string): CommandBody {
   const turnId = latestTurnId(random, history)
-  const approvalId = latestApprovalId(random, history)
+  const approvalId = drawApprovalId(random, history)
   const verb = random.weighted([
-    [12, 'submitTurn'],
-    [turnId ? 3 : 0, 'cancelTurn'],
+    [10, 'submitTurn'],
+    [turnId ? 2.5 : 0, 'cancelTurn'],
     [1.5, 'update'],
-    [approvalId ? 9 : 0, 'answerApproval'],
+    [approvalId ? 14 : 0, 'answerApproval'],
   ] as const)
   if (verb === 'answerApproval' && approvalId) return { verb, args: { approvalId, answer: drawAnswer(random, word) } }
   if (verb === 'cancelTurn' && turnId) return { verb, args: { turnId } }
@@ -83,10 +83,22 @@ function drawAnswer(random: Random, word: string): AnswerApproval {
   return { decision, scope: random.chance(0.2) ? 'session' : 'once', reason: `because ${word}` }
 }
 
-/** Mostly one that is still pending; several people may answer the same. */
-function latestApprovalId(random: Random, history: History): string | null {
-  const ids = [...history.events.values()].flatMap((event) => (event.type === 'approval.requested' ? [event.approval.id] : []))
-  return ids.length === 0 ? null : random.pick(ids.slice(-4))
+/** Mostly one that may still be pending; several people may answer the same. */
+function drawApprovalId(random: Random, history: History): string | null {
+  const { asked, pending } = approvalsSeen(history)
+  if (asked.length === 0) return null
+  return random.pick(pending.length > 0 && random.chance(0.8) ? pending : asked.slice(-4))
+}
+
+/** As far as anybody was shown. */
+function approvalsSeen({ events }: History): { asked: string[]; pending: string[] } {
+  const asked: string[] = []
+  const ended = new Set<string>()
+  for (const event of events.values()) {
+    if (event.type === 'approval.requested') asked.push(event.approval.id)
+    if (event.type === 'approval.resolved') ended.add(event.approval.id)
+  }
+  return { asked, pending: asked.filter((id) => !ended.has(id)) }
 }
 
 /** Mostly one of the newest turns, which may still be running. */

@@ -45,7 +45,8 @@ export async function judgeAtRest(world: World): Promise<void> {
   await checkRestart(world, log)
 }
 
-function heal({ patience, index, caller, history }: World): void {
+function heal({ patience, index, caller, history, object }: World): void {
+  object.danger = 0
   history.note('everything heals')
   patience.isOver = true
   index.health = 'well'

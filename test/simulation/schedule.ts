@@ -49,7 +49,7 @@ class Schedule {
     this.#create()
     if (random.chance(0.3)) this.#worsenIndex()
     if (random.chance(0.03)) await this.#makeOld()
-    for (let left = random.chance(0.02) ? 250 : random.between(10, 50); left > 0 && !history.violation; left--) {
+    for (let left = random.chance(0.02) ? 250 : random.between(10, 60); left > 0 && !history.violation; left--) {
       random.weighted(this.#actions)()
       const tasks = random.weighted([
         [4, random.between(0, 3)],
@@ -66,8 +66,9 @@ class Schedule {
   #drawActions(): readonly (readonly [number, () => void])[] {
     const { random, object } = this.#world
     const trouble = random.pick([0, 0.3, 1, 4])
+    object.danger = trouble === 0 ? 0 : random.pick([0, 0.05, 0.3])
     return [
-      [8, () => this.#command()],
+      [10, () => this.#command()],
       [2, () => this.#world.caller.read()],
       [3, () => this.#arrive()],
       [1, () => this.#withClient((client) => client.leave())],

@@ -50,6 +50,8 @@ export class SimulatedObject {
   confirmMs = 0
   /** Set by a planted bug only: what leaves does not wait for what was written. */
   ungated = false
+  /** How likely it is that the object dies about when a tool does something. */
+  danger = 0
   alarmsFired = 0
   readonly #makeSession: (host: Host) => SessionUnderTest
   #instance: Instance | null = null
@@ -141,6 +143,16 @@ export class SimulatedObject {
     this.connections.clear()
     this.skewMs = this.random.chance(0.3) ? this.random.between(-4000, 4000) : this.skewMs
     this.#arm()
+  }
+
+  /** Something happens here that would be bad to lose: perhaps it is. */
+  tempt(): void {
+    if (!this.random.chance(this.danger)) return
+    this.clock.after(this.random.pick([0, 1, 30, 400]), () => {
+      if (this.danger === 0) return
+      this.history.note('crash at a bad moment')
+      this.crash()
+    })
   }
 
   /** Memory goes; storage and sockets stay. */

@@ -43,6 +43,7 @@ function simulatedTool(name: ToolName, object: SimulatedObject): Tool {
 async function run(toolName: ToolName, input: unknown, call: ToolCall, object: SimulatedObject): Promise<ToolAnswer> {
   const { random, host, history } = object
   history.note(`tool ${toolName} begins ${call.toolCallId}`)
+  object.tempt()
   await takeEffect({ toolCallId: call.toolCallId, toolName, input }, object)
   // One in a hundred answers too late, or never.
   await host.wait(random.chance(0.01) ? 2 * toolTimeoutMs : random.pick([0, 5, 100, 2000]))
@@ -58,11 +59,13 @@ async function run(toolName: ToolName, input: unknown, call: ToolCall, object: S
 }
 
 /** Resolves when it has happened, unless the object has died by then: it happens all the same. */
-function takeEffect(effect: Effect, { clock, random, history, release }: SimulatedObject): Promise<void> {
+function takeEffect(effect: Effect, object: SimulatedObject): Promise<void> {
+  const { clock, random, history, release } = object
   return new Promise((resolve) => {
     release(() => {
       clock.after(random.pick([0, 3, 60, 1500]), () => {
         history.effects.push(effect)
+        object.tempt()
         history.note(`tool ${effect.toolName} has its effect for ${effect.toolCallId}`)
         resolve()
       })

@@ -3,9 +3,12 @@
  * server is back, and what must have become of the turn then. Each is held open by the model provider or by the owner of a
  * tool, so that a kill falls exactly there; a few are points in time, and allow what may have happened on either side.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { AgentConversation, TurnTold } from '../server/agent-conversation.ts'
 import type { AgentWorld } from '../server/agent-world.ts'
 import { calls, says, toolCalls, type Answer, type Dialect } from '../upstream/answer.ts'
+
+const pollMs = 20
 
 export interface Boundary {
   title: string
@@ -50,7 +53,7 @@ function acting(more: object) {
 }
 
 async function untilAsked(_place: Place, talk: AgentConversation): Promise<void> {
-  while ((await talk.session()).status !== 'waiting') await new Promise((resolve) => setTimeout(resolve, 10))
+  while ((await talk.session()).status !== 'waiting') await sleep(pollMs)
 }
 
 async function allow(talk: AgentConversation): Promise<void> {
@@ -95,6 +98,16 @@ export const boundaries: Boundary[] = [
   },
   {
     ...plain,
+    title: 'in mid-stream, with a steered input that no step has taken up',
+    answers: ({ gate }) => [{ pieces: [...says('Once '), { type: 'hold', gate }] }, fine],
+    reach: async (place, talk) => {
+      await atGate(place, talk)
+      await talk.submit('And be quick', 'steer')
+    },
+    stories: [['turn.steered', anew, 'user: text', ...answered]],
+  },
+  {
+    ...plain,
     title: 'while it waits to try again',
     answers: () => [{ status: 429, headers: { 'retry-after': '30' } }, fine],
     reach: async ({ world }, talk) => void (await world.upstream.until(talk.model, 'a try', ([first]) => first?.end === 'completed')),
@@ -105,7 +118,10 @@ export const boundaries: Boundary[] = [
     title: 'in the second step',
     agent: acting({}),
     answers: ({ gate }) => [call, { pieces: [...says('Once '), { type: 'hold', gate }] }, fine],
-    reach: atGate,
+    reach: async (place, talk) => {
+      await releaseTool(place)
+      await atGate(place, talk)
+    },
     stories: [[called, started, 'tool: act ok', anew, ...answered]],
     visits: { most: 1, least: 1 },
   },
@@ -149,7 +165,7 @@ export const boundaries: Boundary[] = [
     answers: () => [toolCalls(['act', {}], ['other', {}]), fine],
     reach: async (place, talk) => {
       await atTool(place)
-      while (!JSON.stringify(await talk.events()).includes('"toolName":"other","output"')) await atTool(place)
+      while (!JSON.stringify(await talk.events()).includes('"toolName":"other","output"')) await sleep(pollMs)
     },
     stories: [
       [
@@ -187,6 +203,27 @@ export const boundaries: Boundary[] = [
       ],
     ],
     visits: { most: 1, least: 1 },
+  },
+  {
+    ...plain,
+    title: 'an approval is pending that nobody answers in time',
+    agent: ({ world, path }) => ({ tools: [world.tool('act', path, { approval: 'always' })], approvalExpiresInSeconds: 6 }),
+    answers: () => [call, fine],
+    reach: untilAsked,
+    goOn: async (_place, talk) => {
+      while ((await talk.session()).status === 'waiting') await sleep(pollMs)
+    },
+    stories: [
+      [
+        called,
+        'approval.requested act',
+        'turn.waiting',
+        'approval.resolved expired',
+        'turn.resumed approval',
+        'tool: act error',
+        ...answered,
+      ],
+    ],
   },
   {
     ...plain,
@@ -230,10 +267,12 @@ export function faultsAt({ title, stories, visits, text }: Boundary, place: Plac
   const story = JSON.stringify(told.story)
   const seen = place.world.tools.visitsTo(place.path)
   const ids = new Set(seen.map(({ id }) => id))
+  const voided = told.of('turn.resumed').flatMap(({ supersedes }) => supersedes ?? [])
   return [
     ...(stories.some((allowed) => JSON.stringify(allowed) === story) ? [] : [fault(`became ${story}`)]),
     ...(seen.length >= visits.least && seen.length <= visits.most ? [] : [fault(`its tool was called ${seen.length} times`)]),
     ...(ids.size <= 1 ? [] : [fault(`its tool was called as ${[...ids].join(' and ')}`)]),
+    ...(told.messages.some(({ id }) => voided.includes(id)) ? [fault('kept a message that it said is void')] : []),
     ...(text === '' || told.text === text ? [] : [fault(`it said ${JSON.stringify(told.text)}`)]),
   ]
 }

@@ -4,10 +4,18 @@ import type { ProviderState } from '../../protocol/model.ts'
 import type { AgentEvent } from '../agent.ts'
 import { Catalog, type CatalogState } from './catalog.ts'
 import { Circuit, type Pass } from './circuit.ts'
-import { ModelError, modelErrorOf, type ErrorContext } from './model-error.ts'
-import { secretsOf, type ModelMaker, type PromptTraits, type ProviderAccess, type ProviderKind } from './provider.ts'
-import { traitsOf } from './providers.ts'
+import { ModelError } from './model-error.ts'
+import {
+  secretsOf,
+  traitsOf,
+  type Configured,
+  type ModelMaker,
+  type PromptTraits,
+  type ProviderAccess,
+  type ProviderKind,
+} from './provider.ts'
 import { streamEvents } from './stream-events.ts'
+import { modelErrorOf, type ErrorContext } from './upstream-failure.ts'
 
 export class ConfiguredProvider {
   readonly id: string
@@ -17,9 +25,10 @@ export class ConfiguredProvider {
   readonly #access: ProviderAccess
   readonly #circuit: Circuit
   readonly #now: () => number
+  readonly #official: string | null
   #modelOf: ModelMaker | null = null
 
-  constructor(kind: ProviderKind, access: ProviderAccess, now: () => number) {
+  constructor({ kind, access, defaultModel }: Configured, now: () => number) {
     this.id = kind.id
     this.traits = traitsOf(kind, access)
     this.catalog = new Catalog(
@@ -27,6 +36,7 @@ export class ConfiguredProvider {
       (error) => this.#explain(error, null).message,
       now,
     )
+    this.#official = defaultModel
     this.#kind = kind
     this.#access = access
     this.#circuit = new Circuit(now)
@@ -35,8 +45,7 @@ export class ConfiguredProvider {
 
   /** Null: the first of its list, which was not read yet or is empty. */
   get defaultModel(): string | null {
-    if (this.#access.isOfficial || !this.#kind.list) return this.#kind.defaultModel
-    return this.catalog.state.models[0]?.id ?? null
+    return this.#official ?? this.catalog.state.models[0]?.id ?? null
   }
 
   /** One call. Throws `ModelError`, or the signal's reason when it was aborted. */

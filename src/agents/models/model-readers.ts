@@ -1,6 +1,6 @@
 /** The lists of models that providers publish, each read to the end, within bounds, and parsed to what this server uses. */
 import * as v from 'valibot'
-import { UpstreamRefusal } from './model-error.ts'
+import { UpstreamRefusal } from './upstream-failure.ts'
 import type { ListedModel, ModelReader, ProviderAccess } from './provider.ts'
 
 const maxModels = 1000

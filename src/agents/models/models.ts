@@ -1,14 +1,14 @@
-/** The models of this server, by `provider/model`: one for the whole isolate, since sessions share lists and circuit breakers. */
-import type { LanguageModelV4CallOptions } from '@ai-sdk/provider'
+/**
+ * The models of this server, by `provider/model`: one for the whole isolate, since sessions share lists and circuit breakers.
+ * What asks providers is imported when it is first needed: a Worker wakes without it.
+ */
 import type { AgentDefinition } from '../../protocol/agent.ts'
 import type { ModelList } from '../../protocol/model.ts'
 import type { AgentEvent, StepRequest } from '../agent.ts'
-import type { CatalogState, KeepAlive } from './catalog.ts'
-import { ConfiguredProvider } from './configured-provider.ts'
-import { ModelError } from './model-error.ts'
-import { promptOf, promptTools } from './prompt.ts'
-import { accessOf, type ProviderEnvironment } from './provider.ts'
+import type { KeepAlive } from './catalog.ts'
+import { configuredIn, splitName, type Configured, type ProviderEnvironment } from './provider.ts'
 import { providers } from './providers.ts'
+import type { ServerModels } from './server-models.ts'
 import { knownWindowOf } from './windows.ts'
 
 export interface Models {
@@ -38,7 +38,7 @@ export function modelsOf(environment: ProviderEnvironment): Models {
 
 /** Not shared with anybody. `now` is in milliseconds since the epoch. */
 export function createModels(environment: ProviderEnvironment, now: () => number = Date.now): Models {
-  return new ServerModels(environment, now)
+  return new LazyModels(environment, now)
 }
 
 function keyOf(environment: ProviderEnvironment): string {
@@ -47,114 +47,50 @@ function keyOf(environment: ProviderEnvironment): string {
   return JSON.stringify([...values, environment.AI !== undefined])
 }
 
-class ServerModels implements Models {
-  /** In the order of the table. */
-  readonly #providers: readonly ConfiguredProvider[]
+class LazyModels implements Models {
+  readonly #configured: readonly Configured[]
   readonly #chosenDefault: string | null
+  readonly #now: () => number
+  #server: ServerModels | null = null
 
   constructor(environment: ProviderEnvironment, now: () => number) {
-    this.#providers = providers.flatMap((kind) => {
-      const access = accessOf(kind, environment)
-      return access ? [new ConfiguredProvider(kind, access, now)] : []
-    })
+    this.#configured = configuredIn(environment, providers)
     this.#chosenDefault = environment.DORMOUSE_MODEL?.trim() || null
+    this.#now = now
   }
 
   get isConfigured(): boolean {
-    return this.#providers.length > 0
+    return this.#configured.length > 0
   }
 
   windowOf(model: string | null, defined: number | undefined): number {
     if (defined !== undefined) return defined
-    const [id, modelId] = split(model ?? this.#default() ?? '')
-    const listed = this.#provider(id)?.catalog.state.models.find((each) => each.id === modelId)
-    return listed?.window ?? knownWindowOf(modelId)
+    const name = model ?? this.#default()
+    if (name === null) return knownWindowOf('')
+    return this.#server?.listedWindowOf(name) ?? knownWindowOf(splitName(name)[1])
   }
 
   async *step(model: string | null, definition: AgentDefinition, request: StepRequest): AsyncGenerator<AgentEvent> {
-    const name = model ?? (await this.#readDefault())
-    const [id, modelId] = split(name)
-    const provider = this.#provider(id)
-    if (!provider) throw new ModelError(notConfigured(name, id))
-    const options = callOptions(name, definition, request, provider)
-    yield* provider.call(modelId, options, request.sessionId, request.signal)
+    const server = await this.#load()
+    yield* server.step(model, definition, request)
   }
 
   async list(keepAlive?: KeepAlive): Promise<ModelList> {
-    const catalogs = await Promise.all(this.#providers.map((provider) => provider.catalog.current(keepAlive)))
-    const states = this.#providers.map((provider, index) => provider.stateOf(catalogs[index] ?? provider.catalog.state))
-    const others = providers.filter(({ id }) => !this.#provider(id)).map(({ id }) => notConfiguredState(id))
-    const items = this.#providers.flatMap((provider, index) => this.#items(provider, catalogs[index]))
-    return { items, providers: [...states, ...others] }
+    const server = await this.#load()
+    return server.list(keepAlive)
   }
 
-  #items({ id: provider }: ConfiguredProvider, catalog: CatalogState | undefined): ModelList['items'] {
-    const defaultName = this.#default()
-    const [defaultProvider, defaultId] = split(defaultName ?? '')
-    const listed = catalog?.models ?? []
-    // An alias is in no list, and answers all the same.
-    const isMissing = defaultProvider === provider && !listed.some(({ id }) => id === defaultId)
-    const models = isMissing ? [{ id: defaultId, name: null, window: null }, ...listed] : listed
-    return models.map(({ id: modelId, name, window }) => {
-      const id = `${provider}/${modelId}`
-      return { id, provider, name, window: window ?? knownWindowOf(modelId), default: id === defaultName }
-    })
-  }
-
-  #provider(id: string): ConfiguredProvider | undefined {
-    return this.#providers.find((provider) => provider.id === id)
-  }
-
-  /** Null: it is the first of a list that was not read yet, or there is none. */
+  /** Before anything was asked, the first provider's own, unless it is the first of a list. */
   #default(): string | null {
-    if (this.#chosenDefault !== null) return this.#chosenDefault
-    const [first] = this.#providers
-    const model = first?.defaultModel ?? null
-    return first && model !== null ? `${first.id}/${model}` : null
+    if (this.#server) return this.#server.defaultName
+    const [first] = this.#configured
+    return this.#chosenDefault ?? (first?.defaultModel ? `${first.kind.id}/${first.defaultModel}` : null)
   }
 
-  async #readDefault(): Promise<string> {
-    const [first] = this.#providers
-    if (!first) throw new ModelError('No model provider is configured on this server.')
-    const known = this.#default()
-    if (known !== null) return known
-    const { error } = await first.catalog.current()
-    const found = this.#default()
-    if (found !== null) return found
-    if (error !== null) throw new ModelError(error, 0)
-    throw new ModelError(`The provider ${first.id} lists no model; name one in DORMOUSE_MODEL.`)
-  }
-}
-
-/** At the first slash: what follows may hold more of them. */
-function split(model: string): [provider: string, modelId: string] {
-  const slash = model.indexOf('/')
-  return slash < 0 ? ['', model] : [model.slice(0, slash), model.slice(slash + 1)]
-}
-
-function notConfigured(name: string, provider: string): string {
-  if (provider === '') return `A model is named provider/model, which ${name} is not.`
-  if (providers.some(({ id }) => id === provider)) return `The model provider ${provider} is not configured on this server.`
-  return `There is no model provider ${provider} on this server.`
-}
-
-function notConfiguredState(id: string): ModelList['providers'][number] {
-  return { id, status: 'not_configured', circuit: 'closed', error: null, checkedAt: null }
-}
-
-function callOptions(
-  model: string,
-  definition: AgentDefinition,
-  request: StepRequest,
-  { traits }: ConfiguredProvider,
-): LanguageModelV4CallOptions {
-  const { instructions = '', maxOutputTokens, temperature, reasoning } = definition
-  const tools = promptTools(request.tools)
-  return {
-    prompt: promptOf(instructions, request, { model, traits }),
-    ...(tools.length > 0 && { tools }),
-    ...(maxOutputTokens !== undefined && { maxOutputTokens }),
-    ...(temperature !== undefined && { temperature }),
-    ...(reasoning !== undefined && { reasoning }),
+  async #load(): Promise<ServerModels> {
+    const module = await import('./server-models.ts')
+    // Whoever came first while it was imported has made it.
+    this.#server ??= new module.ServerModels(this.#configured, this.#chosenDefault, this.#now)
+    return this.#server
   }
 }

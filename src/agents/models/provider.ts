@@ -77,6 +77,29 @@ export function accessOf(kind: ProviderKind, environment: ProviderEnvironment): 
   return { apiKey, address: address || official, isOfficial: address === '' || address === official, binding }
 }
 
+/** A provider with the access that the environment gives to it. */
+export interface Configured {
+  kind: ProviderKind
+  access: ProviderAccess
+  /** Null: the first of its list. */
+  defaultModel: string | null
+}
+
+/** In the order of the table. */
+export function configuredIn(environment: ProviderEnvironment, kinds: readonly ProviderKind[]): Configured[] {
+  return kinds.flatMap((kind) => {
+    const access = accessOf(kind, environment)
+    if (!access) return []
+    return [{ kind, access, defaultModel: access.isOfficial || !kind.list ? kind.defaultModel : null }]
+  })
+}
+
+/** At the first slash: what follows may hold more of them. */
+export function splitName(model: string): [provider: string, modelId: string] {
+  const slash = model.indexOf('/')
+  return slash < 0 ? ['', model] : [model.slice(0, slash), model.slice(slash + 1)]
+}
+
 /** What must not be shown to anybody: the key, and a password in the address. */
 export function secretsOf({ apiKey, address }: ProviderAccess): string[] {
   const password = URL.canParse(address) ? new URL(address).password : ''
@@ -90,4 +113,8 @@ function textOf(environment: ProviderEnvironment, variable: string | undefined):
 
 function withEnding(address: string, ending: string): string {
   return address === '' || address.endsWith(ending) ? address : address + ending
+}
+
+export function traitsOf(kind: ProviderKind, access: ProviderAccess): PromptTraits {
+  return { metadataKey: kind.id, reasoning: 'never', cacheMarks: false, takesFile: () => false, ...kind.traits?.(access) }
 }

@@ -9,8 +9,7 @@
  *
  * Its key is a secret when deployed; docs/operations.md says how a local server gets it.
  */
-import { readAnthropicModels, readOpenAIModels, readWorkersAIModels } from './model-readers.ts'
-import type { PromptTraits, ProviderKind } from './provider.ts'
+import type { ProviderKind } from './provider.ts'
 
 const anthropicImages = /^image\/(?:jpeg|png|gif|webp)$/
 const openAIFiles = /^(?:image\/|audio\/(?:wav|mp3|mpeg)$|application\/pdf$)/
@@ -23,7 +22,7 @@ export const providers: readonly ProviderKind[] = [
     officialAddress: 'https://api.openai.com/v1',
     defaultModel: 'gpt-5-mini',
     load: async (access) => (await import('./openai-models.ts')).openAIModels(access),
-    list: readOpenAIModels,
+    list: async (access, signal) => (await import('./model-readers.ts')).readOpenAIModels(access, signal),
     traits: ({ isOfficial }) => ({
       reasoning: isOfficial ? 'never' : 'turn',
       takesFile: (mediaType, isAddress) => (isAddress ? mediaType.startsWith('image/') : openAIFiles.test(mediaType)),
@@ -39,7 +38,7 @@ export const providers: readonly ProviderKind[] = [
     addressEnding: '/v1',
     defaultModel: 'claude-sonnet-4-5',
     load: async (access) => (await import('./anthropic-models.ts')).anthropicModels(access),
-    list: readAnthropicModels,
+    list: async (access, signal) => (await import('./model-readers.ts')).readAnthropicModels(access, signal),
     traits: () => ({
       reasoning: 'signed',
       cacheMarks: true,
@@ -51,11 +50,7 @@ export const providers: readonly ProviderKind[] = [
     isBound: true,
     defaultModel: '@cf/meta/llama-3.3-70b-instruct-fp8-fast',
     load: async (access) => (await import('./workers-ai-models.ts')).workersAIModels(access),
-    list: readWorkersAIModels,
+    list: async (access, signal) => (await import('./model-readers.ts')).readWorkersAIModels(access, signal),
     traits: () => ({ reasoning: 'turn', takesFile: (mediaType, isAddress) => !isAddress && mediaType.startsWith('image/') }),
   },
 ]
-
-export function traitsOf(kind: ProviderKind, access: Parameters<ProviderKind['load']>[0]): PromptTraits {
-  return { metadataKey: kind.id, reasoning: 'never', cacheMarks: false, takesFile: () => false, ...kind.traits?.(access) }
-}

@@ -7,7 +7,8 @@ export function retryAfterIn(headers: Readonly<Record<string, string>>, now: num
   const after = headers['retry-after']
   const seconds = numberIn(after)
   if (seconds !== null) return seconds * 1000
-  const date = Date.parse(after ?? '')
+  // A date names its month; `Date.parse` would read a bare number as a year.
+  const date = Date.parse(after !== undefined && /[a-z]/i.test(after) ? after : '')
   return Number.isNaN(date) ? null : Math.max(0, date - now)
 }
 

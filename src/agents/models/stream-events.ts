@@ -10,7 +10,7 @@ import type {
 } from '@ai-sdk/provider'
 import type { ProviderMetadata, TokenUsage } from '../../protocol/message.ts'
 import type { AgentEvent, StepFinishReason } from '../agent.ts'
-import { CutStream } from './model-error.ts'
+import { CutStream } from './upstream-failure.ts'
 
 type PartOf<T extends LanguageModelV4StreamPart['type']> = Extract<LanguageModelV4StreamPart, { type: T }>
 

@@ -10,8 +10,10 @@ export function answerOf(result: CallToolResult): ToolAnswer {
   return { output: outputOf(result), ...(isError && { isError }) }
 }
 
+/** Where a text stands beside structured content it repeats it, for clients that know no structure; models read text. */
 function outputOf(result: CallToolResult): unknown {
   if ('toolResult' in result) return tidy(result.toolResult)
+  // As the client has parsed it; its type is a union of several versions' shapes.
   const { content, structuredContent } = result as { content: Part[]; structuredContent?: unknown }
   const texts = content.map(({ type, text }) => (type === 'text' && typeof text === 'string' ? text : null))
   if (content.length > 0 && !texts.includes(null)) return texts.join('\n')
@@ -34,7 +36,7 @@ function contentsOf({ uri, mimeType, text, blob }: Record<string, unknown>): Rec
   return typeof blob === 'string' ? { uri, mimeType, bytes: bytesIn(blob) } : { uri, mimeType, text }
 }
 
-/** Of base64. */
+/** What a model cannot read is told by its size alone: bytes of files would fill its context. Of base64. */
 function bytesIn(base64: string): number {
   return Math.floor((base64.replace(/={1,2}$/, '').length * 3) / 4)
 }

@@ -36,6 +36,7 @@ export async function readToolList(endpoint: McpEndpoint, log: McpLog, signal: A
   try {
     const { client, transport } = await connect({ ...endpoint, sessionId: null, toolCallId: null, repair }, { signal })
     await readPages(client, listed, signal)
+    // Nobody's conversation: it would only take up room at the server.
     transport.endSession()
     return listed.result(client.initializeResult.protocolVersion < '2026')
   } catch (error) {
@@ -90,6 +91,7 @@ async function begin(endpoint: McpEndpoint, sessions: McpSessions, call: McpCall
   const { initializeResult } = client
   if (initializeResult.protocolVersion >= '2026') return ask(client, call, signal)
   const session = { id: transport.sessionId, initializeResult }
+  // Calls of one step run side by side. What one of them changes at the server, later calls must find again.
   const first = sessions.keep(call.sessionKey, session)
   if (first === session) return ask(client, call, signal)
   transport.endSession()
@@ -129,7 +131,7 @@ function failureOf({ name, headers = {} }: McpServer, error: unknown): ToolError
   return new ToolError(`The MCP server ${name} answered with an error: ${withoutSecrets(error.message, headers)}`)
 }
 
-/** A server may repeat what it was sent. */
+/** A server may repeat what it was sent: header values are hidden, and what follows `Bearer`. */
 function withoutSecrets(text: string, headers: Record<string, string>): string {
   const secrets = Object.values(headers).flatMap((value) => [value, value.split(' ').at(-1) ?? ''])
   const told = secrets.filter((secret) => secret.length >= 4).reduce((rest, secret) => rest.replaceAll(secret, '***'), text)

@@ -64,6 +64,7 @@ export class ListedTools {
     if (!page.success) return null
     const { result, ...rest } = page.output
     for (const tool of result.tools) this.#add(tool)
+    // The client would refuse the whole list for one bad tool, and check each of ten thousand.
     return { ...rest, result: { ...result, tools: [], nextCursor: result.nextCursor ?? undefined } }
   }
 
@@ -99,6 +100,7 @@ export class ListedTools {
     return null
   }
 
+  /** Names and reasons are the server's words: short ones. */
   #refuse(tool: string, reason: string): void {
     if (++this.#refusals > maxRefusalsTold) return void this.#leftOut++
     this.#log({ event: 'mcp.tool_refused', server: this.#server.name, tool, reason: reason.slice(0, 200) })

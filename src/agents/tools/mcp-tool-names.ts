@@ -25,6 +25,7 @@ function safe(server: string, original: string): string {
   return name.length <= MAX_CHARACTERS ? name : cut(name, hashOf(original))
 }
 
+/** Whoever comes later gives way; what a name is must not change while the list stays as it is. */
 function free(name: string, original: string, taken: ReadonlySet<string>): string {
   let candidate = name
   for (let salt = 0; taken.has(candidate); salt++) candidate = cut(name, hashOf(`${original}${'\0'.repeat(salt)}`))

@@ -57,6 +57,7 @@ export class McpTransport implements MCPTransport {
     this.sessionId = options.sessionId
   }
 
+  /** Nothing is open between requests, so there is nothing to begin, and nothing to end but the session. */
   async start(): Promise<void> {}
 
   async close(): Promise<void> {
@@ -102,6 +103,7 @@ export class McpTransport implements MCPTransport {
       this.onmessage?.(message)
       return false
     }
+    // Whatever is no answer to this request would end the client with an error.
     if (message.id !== id) return false
     this.onmessage?.(message)
     return true
@@ -120,6 +122,7 @@ export class McpTransport implements MCPTransport {
 
   #stamped(message: Request): JSONRPCMessage {
     const { toolCallId } = this.#options
+    // The protocol has no idempotency key of its own; `_meta` reaches the tool behind gateways that drop headers.
     if (message.method !== 'tools/call' || toolCallId === null) return message
     const _meta = { ...message.params?._meta, 'dormouse/toolCallId': toolCallId }
     return { ...message, params: { ...message.params, _meta } }

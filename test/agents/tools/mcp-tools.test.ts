@@ -147,6 +147,9 @@ describe('the list of an MCP server', () => {
     const lines = await logged(async () => expect(await read('default', server.definition())).toEqual([]))
     expect(lines[0]?.reason).toContain('127.0.0.1')
     expect(server.asked).toEqual([])
+    const memory = new McpMemory(quiet)
+    expect(await toolsOf(server, {}, memory)).toHaveLength(1)
+    expect(await mcpToolsOf({}, memory)('default', server.definition())).toEqual([])
     const target = await lying()
     const away: Reply = (_, response) => void response.writeHead(307, { location: target.definition().url }).end()
     const redirecting = await lying({ initialize: away, 'server/discover': away })
@@ -181,6 +184,17 @@ describe('a call of an MCP tool', () => {
     expect(calls[1]).toBe(calls[0])
     expect(calls[2]).not.toBe(calls[0])
     expect(calls[3]).toBe(calls[0])
+  })
+
+  it('[TOOL3] a conversation that was silent for long begins a new session', async () => {
+    let now = 0
+    const server = await lying()
+    const tool = await echoOf(server, {}, new McpMemory(quiet, () => now))
+    for (const minutes of [0, 29, 31]) {
+      now += minutes * 60_000
+      await tool.run({ text: 'x' }, toolCall())
+    }
+    expect(server.count('initialize')).toBe(1 + 2)
   })
 
   it('[TOOL3] calls at the same time share one session, and end the one that is too many', async () => {
@@ -308,6 +322,7 @@ describe('a call of an MCP tool', () => {
       (_, r) => void r.writeHead(200, { 'content-type': 'text/event-stream' }).write('da', () => r.destroy()),
       'broke off',
     ],
+    ['a length above the limit', (_, r) => void r.writeHead(200, { 'content-length': 2 ** 30 }).write(' '), 'its answer is larger than'],
     ['HTTP 403', (_, r) => void r.writeHead(403).end(), 'it refuses the credentials of its definition (HTTP 403).'],
     ['a redirect', (_, r) => void r.writeHead(307, { location: 'http://10.0.0.1/' }).end(), '10.0.0.1'],
   ])('[TOOL3] answered with %s becomes one clear sentence', async (_, reply, sentence) => {
