@@ -31,6 +31,8 @@ export default defineConfig({
               bindings: {
                 DORMOUSE_API_KEY: 'operator-key-of-the-tests',
                 DORMOUSE_SECRET: 'secret-of-the-tests',
+                // Whoever runs the tests may have keys of model providers, which no test may spend.
+                ...{ OPENAI_API_KEY: '', OPENAI_BASE_URL: '', ANTHROPIC_API_KEY: '', ANTHROPIC_BASE_URL: '', DORMOUSE_MODEL: '' },
                 TEST_MIGRATIONS: await readD1Migrations('./migrations'),
               },
             },

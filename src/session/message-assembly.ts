@@ -9,6 +9,7 @@
 import type { AgentEvent } from '../agents/agent.ts'
 import type { DeltaFrame, DeltaKind } from '../protocol/frame.ts'
 import { toolCallIdAt } from '../protocol/ids.ts'
+import { parseJson } from '../protocol/json.ts'
 import type { Part, ProviderMetadata } from '../protocol/message.ts'
 
 /** UTF-16 units of one kind that are sent without waiting longer. */
@@ -163,7 +164,7 @@ export class MessageAssembly {
     const isNew = !this.#calls.has(event.call)
     const frames = isNew ? this.#grow(() => this.#callSegment(event), JSON.stringify(event.input) ?? '') : []
     const segment = this.#callSegment(event)
-    if (segment.call) segment.call.made = { input: event.input, problem: event.problem ?? null }
+    if (segment.call) segment.call.made = made(event)
     segment.metadata = event.metadata ?? null
     this.#current = null
     return [...frames, ...this.#release(segment)]
@@ -197,6 +198,14 @@ function wholeCharacters(segment: Segment, text: string): string {
 
 function isHighSurrogate(unit: number): boolean {
   return unit >= 0xd800 && unit <= 0xdbff
+}
+
+/** An input that no client could send (nested too deep, broken text) is kept as a text, and not run. */
+function made({ input, problem }: EventOf<'tool-call'>): NonNullable<Call['made']> {
+  const json = JSON.stringify(input ?? null)
+  const parsed = parseJson(json)
+  if (parsed.ok) return { input: parsed.value, problem: problem ?? null }
+  return { input: typeof input === 'string' ? input.toWellFormed() : json, problem: problem ?? parsed.error.message }
 }
 
 function isVisible({ text, metadata, call }: Segment): boolean {

@@ -90,7 +90,7 @@ export class RawWorkerd implements BenchServer {
     const at = (name: string) => path.join(this.#folder, name)
     for (const name of ['objects', 'index']) mkdirSync(at(name))
     const configuration = workerdConfiguration({
-      worker: await bundle(),
+      worker: await bundle(this.#options.inspectorPort === undefined ? 'production' : ''),
       wranglerToml: path.join(root, 'wrangler.toml'),
       key: this.key,
       secret: 'secret-of-the-bench',
@@ -160,18 +160,18 @@ export function listening(child: ChildProcess): Promise<Map<string, number>> {
 
 let bundled: Promise<string> | null = null
 
-/** The Worker as one file, as it would be deployed; made once. */
-function bundle(): Promise<string> {
-  bundled ??= makeBundle()
+/** The Worker as one file, as it would be deployed; made once. For a debugger the environment is '', which keeps every name. */
+function bundle(environment: string): Promise<string> {
+  bundled ??= makeBundle(environment)
   return bundled
 }
 
-async function makeBundle(): Promise<string> {
+async function makeBundle(environment: string): Promise<string> {
   const folder = mkdtempSync(path.join(tmpdir(), 'dormouse-bench-bundle-'))
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
-  const environment = { ...process.env, WRANGLER_SEND_METRICS: 'false', WRANGLER_WRITE_LOGS: 'false' }
-  const arguments_ = ['--no-warnings', wrangler, 'deploy', '--dry-run', '--outdir', folder]
-  await promisify(execFile)(process.execPath, arguments_, { cwd: root, env: environment })
+  const env = { ...process.env, WRANGLER_SEND_METRICS: 'false', WRANGLER_WRITE_LOGS: 'false' }
+  const arguments_ = ['--no-warnings', wrangler, 'deploy', '--dry-run', '--env', environment, '--outdir', folder]
+  await promisify(execFile)(process.execPath, arguments_, { cwd: root, env })
   return path.join(folder, 'worker.js')
 }
 

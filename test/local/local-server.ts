@@ -36,8 +36,18 @@ export interface Run {
   ended: Promise<number | string | null>
 }
 
-export function run(script: string, environment: Record<string, string>, options: { cwd?: string } = {}): Run {
-  const env = { ...process.env, DORMOUSE_API_KEY: '', ...environment }
+/** Whoever runs the tests may have keys of model providers, which no test may spend. */
+const noProviders = { OPENAI_API_KEY: '', OPENAI_BASE_URL: '', ANTHROPIC_API_KEY: '', ANTHROPIC_BASE_URL: '', DORMOUSE_MODEL: '' }
+
+export interface RunOptions {
+  cwd?: string
+  /** Variables that are not there, not even empty. */
+  unset?: string[]
+}
+
+export function run(script: string, environment: Record<string, string>, { unset = [], ...options }: RunOptions = {}): Run {
+  const env: NodeJS.ProcessEnv = { ...process.env, ...noProviders, DORMOUSE_API_KEY: '', ...environment }
+  for (const name of unset) delete env[name]
   const child = spawn(process.execPath, [script], { ...options, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
   const pid = child.pid ?? 0
   groups.push(pid)

@@ -10,18 +10,18 @@ import { cancel, eventually, getContext, getTurn, newSession, statusOf, submit, 
 import { attach } from './socket-client.ts'
 
 describe('time', () => {
-  const oneSecond = { approvalExpiresInSeconds: 1 }
+  const shortly = { approvalExpiresInSeconds: 3 }
 
   it('[APR3] that is over denies: the alarm wakes the object by itself, and the turn goes on', async () => {
     const { agent, paid } = payingAgent([{}, {}])
-    const id = await newSession({ agent, settings: oneSecond })
+    const id = await newSession({ agent, settings: shortly })
     const client = await (await attach(id, 0)).ready()
     const { turn } = await submit(id, 'pay')
     const { pendingApprovals } = await whenWaiting(id, 2)
-    expect(pendingApprovals.map(({ requestedAt, expiresAt }) => expiresAt - requestedAt)).toEqual([1000, 1000])
+    expect(pendingApprovals.map(({ requestedAt, expiresAt }) => expiresAt - requestedAt)).toEqual([3000, 3000])
     await evict(stubOf(id))
-    // No request comes to its help.
-    await client.until(({ events }) => events.some(({ type }) => type === 'turn.completed'), 5_000)
+    // No request comes to its help, and the lease of the last commit is half a minute away.
+    await client.until(({ events }) => events.some(({ type }) => type === 'turn.completed'), 15_000)
     expect(paid).toEqual([])
     expect((await approvalsOf(id, '?status=expired')).items).toHaveLength(2)
     expect((await approvalsOf(id)).items[0]).toMatchObject({ status: 'expired', resolvedBy: { kind: 'system' } })
@@ -29,7 +29,7 @@ describe('time', () => {
   })
 
   it('[APR3] that is over is not up to the alarm: an answer that comes later is too late, and says so', async () => {
-    const { agent, paid } = payingAgent([{}], { approvalExpiresInSeconds: 1 })
+    const { agent, paid } = payingAgent([{}], shortly)
     const id = await newSession({ agent })
     await submit(id, 'pay')
     const approval = await soleApproval(id)

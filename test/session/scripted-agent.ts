@@ -90,8 +90,15 @@ export function tool(name: string, made: Partial<Tool> = {}): Tool {
 /** Something that a test lets happen when it wants it. */
 export class Gate {
   readonly opened: Promise<void>
-  open: () => void = () => {}
+  isOpen = false
+  #resolve: () => void = () => {}
+
   constructor() {
-    this.opened = new Promise((resolve) => (this.open = resolve))
+    this.opened = new Promise((resolve) => (this.#resolve = resolve))
+  }
+
+  open(): void {
+    this.isOpen = true
+    this.#resolve()
   }
 }

@@ -229,7 +229,7 @@ describe('a budget', () => {
       const { turn, messages } = await runTurn(id, 'go')
       expect(turn).toMatchObject({ status: 'completed', finishReason: 'time-limit' })
       expect(turn.usage.activeMs).toBeGreaterThanOrEqual(1_000)
-      expect(turn.usage.activeMs).toBeLessThan(3_000)
+      expect(turn.usage.activeMs).toBeLessThan(10_000)
       if (agent === speaking) expect(messages.at(-1)).toMatchObject({ role: 'assistant', finishReason: 'time-limit' })
       if (agent === speaking) expect(textOf(messages.at(-1) ?? { parts: [] })).toMatch(/^(on ){3,}$/)
     }
@@ -238,33 +238,33 @@ describe('a budget', () => {
   it('[AGT4] of time does not run while a person is waited for', async () => {
     const id = await newSession({
       agent: scriptedAgent({ tools: [tool('pay', { approval: 'always' })], steps: [() => calls(['pay', {}]), tellsResults] }),
-      settings: { budgets: { seconds: 1 } },
+      settings: { budgets: { seconds: 3 } },
     })
     const { turn } = await submit(id, 'go')
     const approval = await soleApproval(id)
-    await scheduler.wait(1_300)
+    await scheduler.wait(3_200)
     await answer(id, approval.id, { decision: 'allow' })
     await whenIdle(id)
     const { finishReason, usage } = await getTurn(id, turn.id)
     expect(finishReason).toBe('stop')
-    expect(usage.activeMs).toBeLessThan(1_000)
+    expect(usage.activeMs).toBeLessThan(3_000)
   })
 
   it('[AGT4] of time is each turn its own: one that was queued keeps to what was set since', async () => {
-    const id = await newSession({
-      agent: scriptedAgent({
-        steps: [
-          async function* ({ context, sleep }) {
-            await sleep(textOf(context.at(-1) ?? { parts: [] }) === 'short' ? 300 : 60_000)
-            yield* says('done')
-          },
-        ],
-      }),
-      settings: { budgets: { seconds: 3_000 } },
+    const mayEnd = new Gate()
+    const agent = scriptedAgent({
+      steps: [
+        async function* ({ context, sleep }) {
+          await (textOf(context.at(-1) ?? { parts: [] }) === 'short' ? mayEnd.opened : sleep(60_000))
+          yield* says('done')
+        },
+      ],
     })
+    const id = await newSession({ agent, settings: { budgets: { seconds: 3_000 } } })
     const short = await submit(id, 'short')
     const long = await submit(id, 'long')
     await answerOf(200, 'PATCH', `/v1/sessions/${id}`, { body: { settings: { budgets: { seconds: 1 } } } })
+    mayEnd.open()
     await whenIdle(id)
     expect((await getTurn(id, short.turn.id)).finishReason).toBe('stop')
     expect(await getTurn(id, long.turn.id)).toMatchObject({ status: 'completed', finishReason: 'time-limit' })

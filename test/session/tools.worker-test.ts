@@ -238,12 +238,11 @@ describe('a tool that', () => {
       const id = await newSession({ agent })
       const { turn } = await submit(id, 'go')
       await begun.opened
-      const at = Date.now()
       if (how === 'cancel') await cancel(id, turn.id)
       if (how === 'interrupt') await submit(id, 'else', 'interrupt')
       if (how === 'erase') await perform(stubOf(id), id, { verb: 'erase', args: { forks: 'refuse' } })
-      await aborted.opened
-      expect(Date.now() - at).toBeLessThan(2_000)
+      // Not some time later: whoever ended the turn has the answer, and the tool has its signal.
+      expect(aborted.isOpen).toBe(true)
       if (how === 'erase') return
       expect(await getTurn(id, turn.id)).toMatchObject({ status: 'cancelled' })
       const ofTurn = messagesIn(await everyEvent(id)).filter(({ turnId }) => turnId === turn.id)

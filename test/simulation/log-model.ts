@@ -40,7 +40,7 @@ const budgetReasons = new Set(['step-limit', 'token-limit', 'time-limit'])
 const maxFruitlessRecoveries = 3
 
 /** Clocks that jump while a turn runs. */
-const clockSlackMs = 20_000
+export const clockSlackMs = 20_000
 
 /** What holds for the whole schedule. */
 export interface Rules {

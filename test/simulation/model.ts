@@ -7,7 +7,7 @@ import { isTerminal, withoutInstructions, type Event } from '../../src/protocol/
 import type { Answer, CommandRecord, History } from './history.ts'
 import { isStartOf, saidBy, type Invocation } from './invocation.ts'
 import { isIdempotent } from './call-model.ts'
-import { LogModel, type ModelTurn, type Rules } from './log-model.ts'
+import { clockSlackMs, LogModel, type ModelTurn, type Rules } from './log-model.ts'
 import { secretWords } from './simulated-tools.ts'
 
 export function judge(history: History, log: readonly Event[], rules: Rules): LogModel {
@@ -182,6 +182,8 @@ function checkBudget(history: History, { turnId, messages, end }: ModelTurn, { b
     if (reason === name && !isSpent)
       history.violate('AGT4', `${turnId} ended by ${name} with ${messages.length} steps: ${JSON.stringify(end.usage)}`)
   }
+  if (end.usage.activeMs > (budgets.seconds ?? Infinity) * 1000 + clockSlackMs)
+    history.violate('AGT4', `${turnId} went on for ${end.usage.activeMs} ms`)
   if (messages.length > (budgets.steps ?? Infinity)) history.violate('AGT4', `${turnId} took ${messages.length} steps`)
 }
 

@@ -19,6 +19,8 @@ export class Delivery {
   readonly #call: RecordedCall
   readonly #wire: Wire
   readonly #gate: Gate
+  /** What stands for `{key}` in a failure's words. */
+  #key = ''
   /** Aborted when the connection is closed. */
   readonly #gone = new AbortController()
 
@@ -32,9 +34,10 @@ export class Delivery {
   }
 
   async send(answer: Answer, voice: Voice, key: string | null): Promise<void> {
+    this.#key = key ?? ''
     try {
       if ((answer.status ?? 200) === 200) await this.#stream(answer, voice)
-      else this.json(answer.status ?? 200, this.#failure(answer, key), answer.headers)
+      else this.json(answer.status ?? 200, this.#failure(answer), answer.headers)
     } catch (error) {
       // Whatever is cut short by the end of the connection has nobody to be told to.
       if (!(error instanceof Over) && !this.#gone.signal.aborted) throw error
@@ -65,7 +68,7 @@ export class Delivery {
     if (isWords(piece)) return voice.say(piece)
     if (piece.type === 'clock') return voice.say({ type: 'text', text: `<${(performance.timeOrigin + performance.now()).toFixed(3)}>` })
     if (piece.type === 'garbage') return piece.text
-    return piece.type === 'failure' ? this.#wire.failureEvent(piece.status, piece.message) : ''
+    return piece.type === 'failure' ? this.#wire.failureEvent(piece.status, this.#words(piece.message)) : ''
   }
 
   async #act(piece: Piece): Promise<void> {
@@ -114,8 +117,12 @@ export class Delivery {
     })
   }
 
-  #failure({ status = 500, message = 'Scripted to fail.' }: Answer, key: string | null): unknown {
-    return this.#wire.failure(status, message.replaceAll('{key}', key ?? ''))
+  #failure({ status = 500, message = 'Scripted to fail.' }: Answer): unknown {
+    return this.#wire.failure(status, this.#words(message))
+  }
+
+  #words(message: string): string {
+    return message.replaceAll('{key}', this.#key)
   }
 
   #closed(): void {

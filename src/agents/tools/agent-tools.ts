@@ -4,6 +4,7 @@
  */
 import type { AgentDefinition, HttpTool, McpServer } from '../../protocol/agent.ts'
 import { addressGuardOf } from './address-guard.ts'
+import { mcpToolsOf } from './mcp-tools.ts'
 import { noTools, toolSet, type Tool, type ToolSet } from './tool.ts'
 import type { ToolEnvironment } from './tool-environment.ts'
 
@@ -28,16 +29,15 @@ export async function allBuiltInTools(environment: ToolEnvironment = {}): Promis
   return toolSet(builtInTools(addressGuardOf(environment)))
 }
 
-type McpTools = (tenant: string, server: McpServer) => Promise<readonly Tool[]>
-
 class CachedTools implements AgentTools {
   readonly #environment: ToolEnvironment
-  /** A changed definition is another object. */
-  readonly #sets = new WeakMap<AgentDefinition, Promise<ToolSet>>()
-  #mcpTools: Promise<McpTools> | null = null
+  /** A changed definition is another object. Sets, not promises of them: those may die with the object that began them. */
+  readonly #sets = new WeakMap<AgentDefinition, ToolSet>()
+  readonly #mcpTools: (tenant: string, server: McpServer) => Promise<readonly Tool[]>
 
   constructor(environment: ToolEnvironment) {
     this.#environment = environment
+    this.#mcpTools = mcpToolsOf(environment)
   }
 
   async of(tenant: string, definition: AgentDefinition): Promise<ToolSet> {
@@ -45,16 +45,14 @@ class CachedTools implements AgentTools {
     const { mcpServers = [] } = definition
     if (mcpServers.length === 0) return own
     // Anew each time: a list is cached by its server's client, and may have come or gone since.
-    this.#mcpTools ??= import('./mcp-tools.ts').then(({ mcpToolsOf }) => mcpToolsOf(this.#environment))
-    const mcpTools = await this.#mcpTools
-    const lists = await Promise.all(mcpServers.map((server) => mcpTools(tenant, server)))
+    const lists = await Promise.all(mcpServers.map((server) => this.#mcpTools(tenant, server)))
     return toolSet([...own.values(), ...lists.flat()])
   }
 
-  #own(definition: AgentDefinition): Promise<ToolSet> {
+  async #own(definition: AgentDefinition): Promise<ToolSet> {
     const known = this.#sets.get(definition)
     if (known) return known
-    const made = ownTools(definition, this.#environment)
+    const made = await ownTools(definition, this.#environment)
     this.#sets.set(definition, made)
     return made
   }

@@ -34,7 +34,8 @@ describe('providers in the Workers runtime', () => {
   })
 
   it('[AGT2] workers-ai answers through its binding', async () => {
-    const binding = { run: async () => new Response('data: {"response":"Grüße"}\n\ndata: [DONE]\n\n').body }
+    const run = async () => new Response('data: {"response":"Grüße"}\n\ndata: [DONE]\n\n').body
+    const binding = { run } as unknown as Ai
     const models = createModels({ AI: binding })
     expect(textOf(await said(models.step('workers-ai/@cf/m', {}, stepRequest())))).toBe('Grüße')
   })

@@ -32,7 +32,7 @@ describe('the order of a prompt', () => {
     { key: 'plan', text: 'one\ntwo' },
   ]
 
-  it('[AGT3] is instructions, notes, messages; one system message where a provider marks no caches', () => {
+  it('[AGT5] is instructions, notes, messages; one system message where a provider marks no caches', () => {
     const prompt = promptOf('Be brief.', stepRequest({ notes }), target())
     expect(prompt.map(({ role }) => role)).toEqual(['system', 'user'])
     expect(prompt[0]?.content).toBe(
@@ -47,7 +47,7 @@ describe('the order of a prompt', () => {
     expect(first(' ')?.role).toBe('user')
   })
 
-  it('[AGT3] four cache marks at most: instructions, notes, and the last two messages', () => {
+  it('[AGT5] four cache marks at most: instructions, notes, and the last two messages', () => {
     const context = ['a', 'b', 'c', 'd'].map((words, index) => message(index % 2 === 0 ? 'user' : 'assistant', [text(words)]))
     const prompt = promptOf('Be brief.', stepRequest({ notes, context }), target({ cacheMarks: true }))
     const marked = prompt.map(({ role, providerOptions }) => [role, providerOptions?.['anthropic']?.['cacheControl'] !== undefined])
@@ -64,14 +64,14 @@ describe('the order of a prompt', () => {
     expect(next.filter(({ providerOptions }) => providerOptions).length).toBe(4)
   })
 
-  it('[AGT3] the beginning of the next prompt is this prompt, byte for byte', () => {
+  it('[AGT5] the beginning of the next prompt is this prompt, byte for byte', () => {
     const context = [user(text('a')), message('assistant', [text('b')])]
     const one = JSON.stringify(promptOf('I', stepRequest({ context, notes }), target()))
     const two = JSON.stringify(promptOf('I', stepRequest({ context: [...context, user(text('c'))], notes }), target()))
     expect(two.startsWith(one.slice(0, -1))).toBe(true)
   })
 
-  it('[AGT3] tools are named in one order, and described once', () => {
+  it('[AGT5] tools are named in one order, and described once', () => {
     const set = toolSet([tool('zeta'), tool('alpha'), tool('Beta')])
     expect(promptTools(set).map(({ name }) => name)).toEqual(['Beta', 'alpha', 'zeta'])
     expect(promptTools(set)).toBe(promptTools(set))
@@ -83,7 +83,7 @@ describe('the order of a prompt', () => {
     })
   })
 
-  it('[AGT3] a message is mapped once for one model, and again for another', () => {
+  it('[AGT5] a message is mapped once for one model, and again for another', () => {
     const context = [message('assistant', [text('b')])]
     const once = promptOf('', stepRequest({ context }), target())
     expect(promptOf('', stepRequest({ context }), target())[0]).toBe(once[0])
@@ -92,7 +92,7 @@ describe('the order of a prompt', () => {
 })
 
 describe('messages that providers would refuse', () => {
-  it('[AGT3] blank texts go; what a user said keeps its place', () => {
+  it('[AGT5] blank texts go; what a user said keeps its place', () => {
     const context = [user(text('  ')), message('assistant', [text(' \n')]), user(text('a'), text('')), message('assistant', [])]
     expect(contents(context)).toEqual([
       ['user', [{ type: 'text', text: '[an empty message]' }]],
@@ -100,7 +100,7 @@ describe('messages that providers would refuse', () => {
     ])
   })
 
-  it('[AGT3] an input that is no object becomes one, and a name no tool can have becomes one that may be read', () => {
+  it('[AGT5] an input that is no object becomes one, and a name no tool can have becomes one that may be read', () => {
     const call = (toolName: string, input: unknown): Part => ({ type: 'tool-call', toolCallId: 'call_1', toolName, input })
     const calls = [call('a', '{"broken'), call('a', [1]), call('a', null), call('a', { x: 1 }), call('no.such tool/é', {}), call('', {})]
     const [, content] = contents([message('assistant', calls)])[0] as [string, { toolName: string; input: unknown }[]]
@@ -114,7 +114,7 @@ describe('messages that providers would refuse', () => {
     ])
   })
 
-  it('[AGT3] results are text or JSON, and say whether they are errors; those in an answer stand behind it', () => {
+  it('[AGT5] results are text or JSON, and say whether they are errors; those in an answer stand behind it', () => {
     const result = (output: unknown, isError: boolean): Part => {
       return { type: 'tool-result', toolCallId: 'call_1', toolName: 't', output, isError }
     }
@@ -147,7 +147,7 @@ describe('reasoning and signatures', () => {
     return promptOf('', stepRequest({ context }), to).flatMap(({ content }) => (content as { type: string }[]).map(({ type }) => type))
   }
 
-  it('[AGT3] Anthropic gets back what it signed, with the signature, and no other’s', () => {
+  it('[AGT5] Anthropic gets back what it signed, with the signature, and no other’s', () => {
     const to = target({ ...traitsIn('anthropic', { ANTHROPIC_API_KEY: 'k' }), cacheMarks: false }, 'anthropic/m')
     expect(contents([answer(thought({ anthropic: { signature: 's' }, openai: { x: 1 } }))], to)).toEqual([
       [
@@ -162,7 +162,7 @@ describe('reasoning and signatures', () => {
     expect(kinds([answer(thought())], to)).toEqual(['text'])
   })
 
-  it('[AGT3] servers of OpenAI’s dialect get back what the same model thought in this turn; OpenAI itself does not', () => {
+  it('[AGT5] servers of OpenAI’s dialect get back what the same model thought in this turn; OpenAI itself does not', () => {
     const to = target(traitsIn('openai', { OPENAI_BASE_URL: 'http://127.0.0.1:11434/v1' }))
     expect(kinds([answer(thought())], to)).toEqual(['reasoning', 'text'])
     expect(kinds([answer(thought(), { turnId: 'trn_1' })], to)).toEqual(['text'])
@@ -170,7 +170,7 @@ describe('reasoning and signatures', () => {
     expect(kinds([answer(thought())], target(traitsIn('openai', { OPENAI_API_KEY: 'k' })))).toEqual(['text'])
   })
 
-  it('[AGT3] a call keeps the signature that its provider put on it', () => {
+  it('[AGT5] a call keeps the signature that its provider put on it', () => {
     const call: Part = { type: 'tool-call', toolCallId: 'call_1', toolName: 't', input: {}, providerMetadata: { openai: { sig: 's' } } }
     const options = (to: PromptTarget) => {
       const [first] = promptOf('', stepRequest({ context: [message('assistant', [call])] }), to)
@@ -193,7 +193,7 @@ describe('files', () => {
     return content[0]
   }
 
-  it('[AGT3] pictures go as they are, by value and by address', () => {
+  it('[AGT5] pictures go as they are, by value and by address', () => {
     expect(first(file('image/png', { data, name: 'a.png' }))).toEqual({
       type: 'file',
       mediaType: 'image/png',
@@ -207,7 +207,7 @@ describe('files', () => {
     })
   })
 
-  it('[AGT3] text is put into words, whatever the model takes', () => {
+  it('[AGT5] text is put into words, whatever the model takes', () => {
     expect(first(file('text/csv', { data, name: 'a.csv' }))).toEqual({ type: 'text', text: 'The file a.csv (text/csv):\n\na,b\n1,ü\n' })
     expect(first(file('application/json', { data }), 'workers-ai')).toEqual({
       type: 'text',
@@ -228,7 +228,7 @@ describe('files', () => {
       file('image/png', { url: 'https://example.com/a.png' }),
       '[A file (image/png) is not shown: this model does not take it. It is at https://example.com/a.png.]',
     ],
-  ])('[AGT3] of a file that %s does not take, the model learns that it is there', (id, part, words) => {
+  ])('[AGT5] of a file that %s does not take, the model learns that it is there', (id, part, words) => {
     expect(first(part, id)).toEqual({ type: 'text', text: words })
   })
 })

@@ -1,8 +1,12 @@
 /** The cache of lists on its own: one reading for many, and nobody waits for ever for one who died. */
-import { expect, it } from 'vitest'
+import { afterEach, expect, it, vi } from 'vitest'
 import { McpListCache, type CacheTimes } from '../../../src/agents/tools/mcp-list-cache.ts'
 
 const times: CacheTimes = { freshMs: 100, staleMs: 200, pauseMs: 10, graceMs: 50, readMs: 60, entries: 2 }
+
+afterEach(() => {
+  vi.useRealTimers()
+})
 
 /** Counts its readings; each ends when it is told to. */
 function source() {
@@ -16,7 +20,7 @@ function source() {
   }
 }
 
-it('[TOOL3] many who ask at once cause one reading', async () => {
+it('[TOOL6] many who ask at once cause one reading', async () => {
   const { waiting, load } = source()
   const cache = new McpListCache<string>(times, () => 0)
   const asked = [1, 2, 3].map(() => cache.read('a', load))
@@ -26,7 +30,7 @@ it('[TOOL3] many who ask at once cause one reading', async () => {
   expect(waiting).toHaveLength(1)
 })
 
-it('[TOOL3] an old list is answered at once and read anew; a very old one is waited for', async () => {
+it('[TOOL6] an old list is answered at once and read anew; a very old one is waited for', async () => {
   let now = 0
   const { waiting, load } = source()
   const cache = new McpListCache<string>(times, () => now)
@@ -46,23 +50,29 @@ it('[TOOL3] an old list is answered at once and read anew; a very old one is wai
   expect(waiting).toHaveLength(3)
 })
 
-it('[TOOL3] whoever waits for a reading that never ends reads for itself, once for all of them', async () => {
+it('[TOOL6] whoever waits for a reading that never ends reads for itself, once for all of them', async () => {
+  vi.useFakeTimers()
   const { waiting, load } = source()
   const cache = new McpListCache<string>(times, Date.now)
   const asked = [1, 2, 3].map(() => cache.read('a', load))
-  while (waiting.length < 2) await new Promise((resolve) => setTimeout(resolve, 5))
+  await vi.advanceTimersByTimeAsync(times.readMs - 1)
+  expect(waiting).toHaveLength(1)
+  await vi.advanceTimersByTimeAsync(1)
   waiting[1]?.('list')
   expect(await Promise.all(asked)).toEqual(['list', 'list', 'list'])
   expect(waiting).toHaveLength(2)
 })
 
-it('[TOOL3] where nobody ever answers, asking ends all the same', async () => {
+it('[TOOL6] where nobody ever answers, asking ends all the same', async () => {
+  vi.useFakeTimers()
   const { waiting, load } = source()
-  expect(await new McpListCache<string>(times, Date.now).read('a', load)).toBeNull()
+  const asked = new McpListCache<string>(times, Date.now).read('a', load)
+  await vi.advanceTimersByTimeAsync(2 * times.readMs)
+  expect(await asked).toBeNull()
   expect(waiting).toHaveLength(2)
 })
 
-it('[TOOL3] after a failure there is a pause, and what was known counts for a while', async () => {
+it('[TOOL6] after a failure there is a pause, and what was known counts for a while', async () => {
   let now = 0
   const { waiting, load } = source()
   const cache = new McpListCache<string>(times, () => now)
@@ -84,7 +94,7 @@ it('[TOOL3] after a failure there is a pause, and what was known counts for a wh
   expect(await answer(null)).toBeNull()
 })
 
-it('[TOOL3] holds a bounded number of lists, those that were asked for last', async () => {
+it('[TOOL6] holds a bounded number of lists, those that were asked for last', async () => {
   const read: string[] = []
   const cache = new McpListCache<string>(times, () => 0)
   for (const key of ['a', 'b', 'a', 'c', 'a', 'b']) await cache.read(key, async () => (read.push(key), key))

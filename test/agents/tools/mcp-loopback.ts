@@ -1,6 +1,6 @@
 /** Starts an MCP server beside the tests that run in workerd, which cannot listen themselves. Vitest calls this once. */
 import type { TestProject } from 'vitest/node'
-import { echo, LyingServer, type Asked } from './mcp-server.ts'
+import { echo, LyingServer } from './mcp-server.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -8,20 +8,18 @@ declare module 'vitest' {
   }
 }
 
-/** How long a list takes, for tests that end whoever asked for it before. */
+/** How long a list takes: objects that ask at the same time shall find each other. */
 const listMs = 300
 
-/** `GET` on a path answers what was asked there, by JSON-RPC method. */
+/** `GET` on a path answers what was asked there, by JSON-RPC method. On `/silent…` the first list is never answered. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const server = await LyingServer.start()
-  server.reply('tools/list', ({ id }, response) => {
+  const askedAt = (path: string) => server.asked.filter((asked) => asked.path === path && asked.verb === 'POST').map(({ method }) => method)
+  server.reply('tools/list', ({ id, path }, response) => {
+    if (path.startsWith('/silent') && askedAt(path).filter((method) => method === 'tools/list').length === 1) return
     setTimeout(() => response.end(JSON.stringify({ jsonrpc: '2.0', id, result: { tools: [echo] } })), listMs)
-    return undefined
   })
-  server.reply('GET', ({ path }: Asked, response) => {
-    response.end(JSON.stringify(server.asked.filter((asked) => asked.path === path && asked.verb === 'POST').map(({ method }) => method)))
-    return undefined
-  })
+  server.reply('GET', ({ path }, response) => void response.end(JSON.stringify(askedAt(path))))
   project.provide('mcpPort', server.port)
   return () => server.stop()
 }

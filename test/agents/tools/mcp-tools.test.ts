@@ -1,5 +1,5 @@
 /** Tools of MCP servers that lie, break and vanish: whatever they do, it ends, and what is said of it is clear. */
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { McpMemory } from '../../../src/agents/tools/mcp-memory.ts'
 import { mcpToolsOf } from '../../../src/agents/tools/mcp-tools.ts'
 import type { Tool } from '../../../src/agents/tools/tool.ts'
@@ -9,7 +9,9 @@ import { named, toolCall } from './mcp-call.ts'
 import { asEvent, echo, LyingServer, type Reply } from './mcp-server.ts'
 
 const started: LyingServer[] = []
-const quiet = { readMs: 1000 }
+
+// It is loaded with the first list, which may take longer than these tests are ready to wait for one.
+beforeAll(() => import('../../../src/agents/tools/mcp-tool.ts'))
 
 afterEach(async () => {
   vi.restoreAllMocks()
@@ -22,11 +24,11 @@ async function lying(replies: Record<string, Reply> = {}): Promise<LyingServer> 
   return server
 }
 
-function toolsOf(server: LyingServer, more: Partial<McpServer> = {}, memory = new McpMemory(quiet)): Promise<readonly Tool[]> {
+function toolsOf(server: LyingServer, more: Partial<McpServer> = {}, memory = new McpMemory()): Promise<readonly Tool[]> {
   return mcpToolsOf(server.environment, memory)('default', server.definition(more))
 }
 
-async function echoOf(server: LyingServer, more: Partial<McpServer> = {}, memory = new McpMemory(quiet)): Promise<Tool> {
+async function echoOf(server: LyingServer, more: Partial<McpServer> = {}, memory = new McpMemory()): Promise<Tool> {
   return named(await toolsOf(server, more, memory), 'liar__echo')
 }
 
@@ -44,7 +46,7 @@ const html: Reply = (_, response) => {
 }
 
 describe('the list of an MCP server', () => {
-  it('[TOOL3] becomes tools, named after their server', async () => {
+  it('[TOOL6] becomes tools, named after their server', async () => {
     const server = await lying()
     const tool = await echoOf(server, { timeoutMs: 500, maxOutputBytes: 1000 })
     expect(tool).toMatchObject({ description: 'Says it again.', inputSchema: echo.inputSchema, approval: 'policy', idempotent: false })
@@ -62,7 +64,7 @@ describe('the list of an MCP server', () => {
     expect(new Set(found.map(({ approval }) => approval))).toEqual(new Set(['always']))
   })
 
-  it('[TOOL3] leaves out what is no tool, says so once, and keeps the rest', async () => {
+  it('[TOOL6] leaves out what is no tool, says so once, and keeps the rest', async () => {
     const bad = [
       { ...echo, name: 'text', inputSchema: 'string' },
       { ...echo, name: 'type', inputSchema: { type: 'object', properties: { a: { type: 'strnig' } } } },
@@ -74,7 +76,7 @@ describe('the list of an MCP server', () => {
       7,
     ]
     const server = await lying({ 'tools/list': () => ({ tools: [echo, ...bad, { name: 'last', inputSchema: {} }] }) })
-    const memory = new McpMemory({ ...quiet, freshMs: 0, staleMs: 0 })
+    const memory = new McpMemory({ freshMs: 0, staleMs: 0 })
     const names = async () => (await toolsOf(server, {}, memory)).map(({ name }) => name)
     const lines = await logged(async () => {
       expect(await names()).toEqual(['liar__echo', 'liar__last'])
@@ -85,7 +87,7 @@ describe('the list of an MCP server', () => {
     expect(lines[1]).toEqual({ level: 'warn', event: 'mcp.tool_refused', server: 'liar', tool: 'type', reason: expect.any(String) })
   })
 
-  it('[TOOL3] of ten thousand tools the first are offered, and the log stays short', async () => {
+  it('[TOOL6] of ten thousand tools the first are offered, and the log stays short', async () => {
     const tools = Array.from({ length: 10_000 }, (_, i) => ({ ...echo, name: `t${i}`, description: 'd'.repeat(1100) }))
     const server = await lying({ 'tools/list': () => ({ tools: tools.map((tool, i) => (i % 2 ? { ...tool, inputSchema: 1 } : tool)) }) })
     const lines = await logged(async () => {
@@ -98,13 +100,13 @@ describe('the list of an MCP server', () => {
     expect(lines.at(-1)).toMatchObject({ event: 'mcp.tools_left_out' })
   })
 
-  it('[TOOL3] takes up little memory, however large the schemas', async () => {
+  it('[TOOL6] takes up little memory, however large the schemas', async () => {
     const inputSchema = { type: 'object', description: 'x'.repeat(30_000) }
     const tools = Array.from({ length: 100 }, (_, i) => ({ name: `t${i}`, inputSchema }))
     expect(await toolsOf(await lying({ 'tools/list': () => ({ tools }) }))).toHaveLength(17)
   })
 
-  it('[TOOL3] is read page by page, until nothing is missing or the pages repeat', async () => {
+  it('[TOOL6] is read page by page, until nothing is missing or the pages repeat', async () => {
     const page: Reply = ({ params }) => {
       const at = Number(params.cursor ?? 0)
       return { tools: [{ ...echo, name: `t${at}` }], nextCursor: String(at + 1) }
@@ -135,19 +137,20 @@ describe('the list of an MCP server', () => {
     ['a broken connection', { initialize: (_, r) => void r.destroy() }, 'cannot be reached'],
     ['silence for ever', { initialize: () => undefined }, 'in time'],
     ['headers, then silence', { initialize: (_, r) => void r.writeHead(200).write(' ') }, 'in time'],
-  ])('[TOOL3] %s: no tools, and the log says why', async (_, replies, reason) => {
+  ])('[TOOL6] %s: no tools, and the log says why', async (_, replies, reason) => {
     const server = await lying(replies)
-    const lines = await logged(async () => expect(await toolsOf(server)).toEqual([]))
+    const memory = new McpMemory(reason === 'in time' ? { readMs: 1000 } : {})
+    const lines = await logged(async () => expect(await toolsOf(server, {}, memory)).toEqual([]))
     expect(lines).toEqual([{ level: 'warn', event: 'mcp.server_failed', server: 'liar', reason: expect.stringContaining(reason) }])
   })
 
   it('[TOOL4] is not asked for at a private address, nor where a redirect leads to one', async () => {
     const server = await lying()
-    const read = mcpToolsOf({}, new McpMemory(quiet))
+    const read = mcpToolsOf({}, new McpMemory())
     const lines = await logged(async () => expect(await read('default', server.definition())).toEqual([]))
     expect(lines[0]?.reason).toContain('127.0.0.1')
     expect(server.asked).toEqual([])
-    const memory = new McpMemory(quiet)
+    const memory = new McpMemory()
     expect(await toolsOf(server, {}, memory)).toHaveLength(1)
     expect(await mcpToolsOf({}, memory)('default', server.definition())).toEqual([])
     const target = await lying()
@@ -189,7 +192,7 @@ describe('a call of an MCP tool', () => {
   it('[TOOL3] a conversation that was silent for long begins a new session', async () => {
     let now = 0
     const server = await lying()
-    const tool = await echoOf(server, {}, new McpMemory(quiet, () => now))
+    const tool = await echoOf(server, {}, new McpMemory({}, () => now))
     for (const minutes of [0, 29, 31]) {
       now += minutes * 60_000
       await tool.run({ text: 'x' }, toolCall())
@@ -352,9 +355,9 @@ describe('a call of an MCP tool', () => {
 })
 
 describe('asking for a list', () => {
-  it('[TOOL3] happens once for many who ask, and again when it is old', async () => {
+  it('[TOOL6] happens once for many who ask, and again when it is old', async () => {
     let now = 1000
-    const memory = new McpMemory(quiet, () => now)
+    const memory = new McpMemory({}, () => now)
     const server = await lying()
     const lists = await Promise.all(Array.from({ length: 50 }, () => toolsOf(server, {}, memory)))
     expect(lists.every((list) => list === lists[0])).toBe(true)
@@ -368,10 +371,10 @@ describe('asking for a list', () => {
     expect(server.count('tools/list')).toBe(4)
   })
 
-  it('[TOOL3] a server that is down keeps its tools for some minutes, and is not asked at every step', async () => {
+  it('[TOOL6] a server that is down keeps its tools for some minutes, and is not asked at every step', async () => {
     let now = 1000
     let isDown = false
-    const memory = new McpMemory(quiet, () => now)
+    const memory = new McpMemory({}, () => now)
     const server = await lying({
       'tools/list': (_, response) => (isDown ? void response.writeHead(503).end() : { tools: [echo] }),
     })
