@@ -1,5 +1,5 @@
 import { ASSISTANT } from './agents/assistant.ts'
-import { demoAgent } from './agents/demo-agent.ts'
+import { demoTraits } from './agents/demo-traits.ts'
 import { modelsOf } from './agents/models/models.ts'
 import { providers } from './agents/models/providers.ts'
 import { builtInAgents } from './agents/server-agents.ts'
@@ -9,7 +9,7 @@ export { SessionObject } from './session/session-object.ts'
 
 export default createApp({
   builtInAgents: (env) => builtInAgents(modelsOf(env)),
-  reservedNames: [ASSISTANT, demoAgent.name],
+  reservedNames: [ASSISTANT, demoTraits.name],
   models: (env, keepAlive) => modelsOf(env).list(keepAlive),
   windowOf: (env) => (model, defined) => modelsOf(env).windowOf(model, defined),
   providers: providers.map(({ id }) => id),

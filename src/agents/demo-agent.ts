@@ -8,6 +8,7 @@
 import type { AgentDefinition } from '../protocol/agent.ts'
 import type { TokenUsage } from '../protocol/message.ts'
 import { agentDefaults, type Agent, type AgentEvent, type StepRequest } from './agent.ts'
+import { demoTraits } from './demo-traits.ts'
 import { builtInNames } from './tools/built-in-names.ts'
 import { noTools, type ToolSet } from './tools/tool.ts'
 import { defaultPauseMs, parseDemoCommand } from './demo-command.ts'
@@ -23,10 +24,8 @@ export const demoDefinition: AgentDefinition = { tools: [...builtInNames] }
 export function createDemoAgent(tools: () => Promise<ToolSet>): Agent {
   return {
     ...agentDefaults,
-    name: 'demo',
+    ...demoTraits,
     version: null,
-    description: 'Repeats what you say; commands like /stream 40 show what a session can do. Needs no model and no network.',
-    window: 32_000,
     tools,
     step,
   }

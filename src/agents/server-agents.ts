@@ -6,7 +6,7 @@ import type { AgentView } from '../protocol/agent.ts'
 import { agentDefaults, AgentError, type Agent, type AgentChoice, type AgentRegistry, type AgentTraits } from './agent.ts'
 import { assistantDefinition, ASSISTANT } from './assistant.ts'
 import type { DefinitionSource, StoredAgent } from './definition-source.ts'
-import { createDemoAgent, demoAgent, demoDefinition } from './demo-agent.ts'
+import { demoTraits } from './demo-traits.ts'
 import { createModelAgent } from './model-agent.ts'
 import type { Models } from './models/models.ts'
 import type { AgentTools } from './tools/agent-tools.ts'
@@ -20,31 +20,37 @@ export interface ServerAgentsOptions {
 
 export class ServerAgents implements AgentRegistry {
   readonly #options: ServerAgentsOptions
-  readonly #demo: Agent
+  #demo: Agent | null = null
 
   constructor(options: ServerAgentsOptions) {
     this.#options = options
-    this.#demo = createDemoAgent(() => options.tools.of(options.tenant, demoDefinition))
   }
 
   get defaultName(): string {
-    return this.#options.models.isConfigured ? ASSISTANT : demoAgent.name
+    return this.#options.models.isConfigured ? ASSISTANT : demoTraits.name
   }
 
   async resolve(name: string, { version, model }: AgentChoice): Promise<Agent | null> {
-    if (name === demoAgent.name) return this.#demo
+    if (name === demoTraits.name) return this.#demo ?? this.#loadDemo()
     if (name === ASSISTANT) return this.#modelAgent({ name, version: null, definition: assistantDefinition, model })
     const stored = await this.#read(name, version === null ? null : Number(version))
     return stored && this.#modelAgent({ name, version: String(stored.version), definition: stored.definition, model })
   }
 
   peek(name: string, model: string | null): AgentTraits | null {
-    if (name === demoAgent.name) return demoAgent
+    if (name === demoTraits.name) return demoTraits
     const { tenant, source, models } = this.#options
     const definition = name === ASSISTANT ? assistantDefinition : source.peek(tenant, name)?.definition
     if (!definition) return null
     const recovery = definition.recovery ?? agentDefaults.recovery
     return { window: models.windowOf(model ?? definition.model ?? null, definition.window), recovery }
+  }
+
+  async #loadDemo(): Promise<Agent> {
+    const { createDemoAgent, demoDefinition } = await import('./demo-agent.ts')
+    const { tenant, tools } = this.#options
+    this.#demo = createDemoAgent(() => tools.of(tenant, demoDefinition))
+    return this.#demo
   }
 
   async #read(name: string, version: number | null): Promise<StoredAgent | null> {
@@ -71,9 +77,9 @@ export function builtInAgents(models: Models): AgentView[] {
   const builtIn = { version: null, builtIn: true, model: null, createdAt: null, updatedAt: null }
   const demo = {
     ...builtIn,
-    name: demoAgent.name,
-    description: demoAgent.description,
-    window: demoAgent.window,
+    name: demoTraits.name,
+    description: demoTraits.description,
+    window: demoTraits.window,
     default: !models.isConfigured,
   }
   if (!models.isConfigured) return [demo]

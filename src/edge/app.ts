@@ -1,5 +1,5 @@
 /** The edge: everything that HTTP is about. It checks who asks and what, hands it to a session or the index, and answers. */
-import { Hono } from 'hono'
+import { Hono } from 'hono/tiny'
 import { refusal } from '../protocol/errors.ts'
 import { logFailure, logRequests } from './access-log.ts'
 import { problem } from './answer.ts'

@@ -1,32 +1,6 @@
-/** Metrics: what tenants have used since the beginning, from the days that the index keeps. */
-import type { SessionUsage } from '../protocol/session.ts'
-import { readAllUsage, readUsage } from '../session-index/usage-store.ts'
-import { metricsText, METRICS_TYPE } from './metrics-text.ts'
+/** Metrics, for whoever watches. */
 import { NoQuery } from './query.ts'
 import { route } from './route.ts'
-
-/** Tenants that an operator's scrape shows; a row is read for each of their days. */
-const METRICS_TENANTS = 200
-
-const nothingUsed: SessionUsage = {
-  turns: 0,
-  inputTokens: 0,
-  outputTokens: 0,
-  cachedTokens: 0,
-  reasoningTokens: 0,
-  activeMs: 0,
-  storage: { rowsRead: 0, rowsWritten: 0 },
-}
-
-async function tenantMetrics(env: Env, tenant: string): Promise<string> {
-  return metricsText([(await readUsage(env.INDEX, tenant)) ?? { tenant, usage: nothingUsed }], null)
-}
-
-async function allMetrics(env: Env): Promise<string> {
-  const tenants = await readAllUsage(env.INDEX, METRICS_TENANTS + 1)
-  const shown = tenants.slice(0, METRICS_TENANTS)
-  return metricsText(shown, tenants.length > shown.length ? `The first ${METRICS_TENANTS} tenants by name; there are more.` : null)
-}
 
 const metrics = route({
   method: 'get',
@@ -38,8 +12,8 @@ const metrics = route({
   answers: { 200: { description: 'Counters in the text format, version 0.0.4, labelled by tenant.', mediaType: 'text/plain' } },
   async handle({ env, principal }) {
     const isOperator = principal.kind === 'key' && principal.scope === 'operator'
-    const text = await (isOperator ? allMetrics(env) : tenantMetrics(env, principal.tenant))
-    return new Response(text, { headers: { 'content-type': METRICS_TYPE } })
+    const { metricsAnswer } = await import('./metrics-answer.ts')
+    return metricsAnswer(env, isOperator ? null : principal.tenant)
   },
 })
 

@@ -7,8 +7,6 @@
  */
 import type { AgentDefinition } from '../protocol/agent.ts'
 import { jsonBytes } from '../protocol/limits.ts'
-import { openSecrets, withSecrets } from './agent-secrets.ts'
-import { readAgent } from './agent-store.ts'
 
 export interface StoredAgent {
   name: string
@@ -134,23 +132,6 @@ function withinTimeout<T>(work: Promise<T>): Promise<T> {
 
 type Source = Pick<Env, 'INDEX' | 'DORMOUSE_SECRET'>
 
-async function lookUp(
-  { INDEX, DORMOUSE_SECRET }: Source,
-  tenant: string,
-  name: string,
-  version: number | null,
-): Promise<StoredAgent | null> {
-  const record = await readAgent(INDEX, tenant, name, version)
-  if (record === null) return null
-  const { secrets: box, definition, ...agent } = record
-  const secrets = await openSecrets(DORMOUSE_SECRET, { tenant, name }, box)
-  if (secrets === null) {
-    const reason = 'the secrets were sealed with another DORMOUSE_SECRET: set them again'
-    console.error(JSON.stringify({ event: 'agent.secrets_lost', level: 'error', tenant, agent: name, version: agent.version, reason }))
-  }
-  return { ...agent, definition: withSecrets(definition, secrets ?? new Map()) }
-}
-
 const ofDatabase = new WeakMap<D1Database, { secret: string; definitions: AgentDefinitions }>()
 
 /** One for the whole isolate: sessions and the edge share what was read. */
@@ -158,7 +139,10 @@ export function agentDefinitionsOf(env: Source): AgentDefinitions {
   const { INDEX, DORMOUSE_SECRET: secret } = env
   const known = ofDatabase.get(INDEX)
   if (known?.secret === secret) return known.definitions
-  const definitions = new AgentDefinitions((...which) => lookUp({ INDEX, DORMOUSE_SECRET: secret }, ...which))
+  const definitions = new AgentDefinitions(async (...which) => {
+    const { lookUp } = await import('./agent-lookup.ts')
+    return lookUp({ INDEX, DORMOUSE_SECRET: secret }, ...which)
+  })
   ofDatabase.set(INDEX, { secret, definitions })
   return definitions
 }

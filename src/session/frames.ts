@@ -128,8 +128,8 @@ export class Frames {
   }
 }
 
-function bodyOf({ retryAfterSeconds: _, ...body }: Refusal) {
-  return body
+function bodyOf({ code, message, retryable, issues, approval }: Refusal) {
+  return { code, message, retryable, ...(issues && { issues }), ...(approval && { approval }) }
 }
 
 function isTooLong(text: string): boolean {

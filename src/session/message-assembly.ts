@@ -164,7 +164,7 @@ export class MessageAssembly {
     const isNew = !this.#calls.has(event.call)
     const frames = isNew ? this.#grow(() => this.#callSegment(event), JSON.stringify(event.input) ?? '') : []
     const segment = this.#callSegment(event)
-    if (segment.call) segment.call.made = made(event)
+    if (segment.call) segment.call.made = madeOf(event)
     segment.metadata = event.metadata ?? null
     this.#current = null
     return [...frames, ...this.#release(segment)]
@@ -201,7 +201,7 @@ function isHighSurrogate(unit: number): boolean {
 }
 
 /** An input that no client could send (nested too deep, broken text) is kept as a text, and not run. */
-function made({ input, problem }: EventOf<'tool-call'>): NonNullable<Call['made']> {
+function madeOf({ input, problem }: EventOf<'tool-call'>): NonNullable<Call['made']> {
   const json = JSON.stringify(input ?? null)
   const parsed = parseJson(json)
   if (parsed.ok) return { input: parsed.value, problem: problem ?? null }

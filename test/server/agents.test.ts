@@ -96,7 +96,7 @@ describe.each(dialects)('%s', (dialect) => {
   test('[AGT4] tokens and seconds are budgets too, of the session as of the agent', async () => {
     const agent = { tools: [world.tool('echo', '/echo'), world.tool('slow', `/hold/${dialect}-never`)], budgets: { tokens: 100 } }
     const talk = await world.conversation(dialect, { agent })
-    const step = { ...toolCalls(['echo', {}]), usage: { inputTokens: 50, outputTokens: 10 } }
+    const step = { ...toolCalls(['echo', {}]), usage: { inputTokens: 40, outputTokens: 10 } }
     const spent = await talk.turn('Go on', step, step, step)
     expect(spent.story.slice(-2)).toEqual(['assistant (tool-calls): calls echo', 'turn.completed token-limit'])
     expect(await talk.calls()).toHaveLength(2)

@@ -2,10 +2,8 @@
  * The tools of an agent: built-in ones by name, HTTP tools, and those of its MCP servers. What tools are made of is loaded
  * when an agent has such a tool, for most starts of a server need none of it.
  */
-import type { AgentDefinition, HttpTool, McpServer } from '../../protocol/agent.ts'
-import { addressGuardOf } from './address-guard.ts'
-import { mcpToolsOf } from './mcp-tools.ts'
-import { noTools, toolSet, type Tool, type ToolSet } from './tool.ts'
+import type { AgentDefinition, HttpTool } from '../../protocol/agent.ts'
+import { noTools, toolSet, type ToolSet } from './tool.ts'
 import type { ToolEnvironment } from './tool-environment.ts'
 
 export interface AgentTools {
@@ -25,7 +23,7 @@ export function agentToolsOf(environment: ToolEnvironment): AgentTools {
 
 /** Every built-in tool, for an agent without a definition. */
 export async function allBuiltInTools(environment: ToolEnvironment = {}): Promise<ToolSet> {
-  const { builtInTools } = await import('./built-in-tools.ts')
+  const [{ builtInTools }, { addressGuardOf }] = await Promise.all([import('./built-in-tools.ts'), import('./address-guard.ts')])
   return toolSet(builtInTools(addressGuardOf(environment)))
 }
 
@@ -33,11 +31,9 @@ class CachedTools implements AgentTools {
   readonly #environment: ToolEnvironment
   /** A changed definition is another object. Sets, not promises of them: those may die with the object that began them. */
   readonly #sets = new WeakMap<AgentDefinition, ToolSet>()
-  readonly #mcpTools: (tenant: string, server: McpServer) => Promise<readonly Tool[]>
 
   constructor(environment: ToolEnvironment) {
     this.#environment = environment
-    this.#mcpTools = mcpToolsOf(environment)
   }
 
   async of(tenant: string, definition: AgentDefinition): Promise<ToolSet> {
@@ -45,7 +41,9 @@ class CachedTools implements AgentTools {
     const { mcpServers = [] } = definition
     if (mcpServers.length === 0) return own
     // Anew each time: a list is cached by its server's client, and may have come or gone since.
-    const lists = await Promise.all(mcpServers.map((server) => this.#mcpTools(tenant, server)))
+    const { mcpToolsOf } = await import('./mcp-tools.ts')
+    const mcpTools = mcpToolsOf(this.#environment)
+    const lists = await Promise.all(mcpServers.map((server) => mcpTools(tenant, server)))
     return toolSet([...own.values(), ...lists.flat()])
   }
 
@@ -71,7 +69,7 @@ async function ownTools({ tools = [] }: AgentDefinition, environment: ToolEnviro
 
 async function httpTools(definitions: readonly HttpTool[], environment: ToolEnvironment): Promise<ToolSet> {
   if (definitions.length === 0) return noTools
-  const { createHttpTool } = await import('./http-tool.ts')
+  const [{ createHttpTool }, { addressGuardOf }] = await Promise.all([import('./http-tool.ts'), import('./address-guard.ts')])
   const guard = addressGuardOf(environment)
   return toolSet(definitions.map((definition) => createHttpTool(definition, { guard })))
 }
