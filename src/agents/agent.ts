@@ -68,8 +68,11 @@ export interface Agent extends AgentTraits {
   readonly policies: readonly Policy[]
   readonly budgets: Budgets
   readonly approvalExpiresInSeconds: number
-  /** Of one step: how long it may take, and how long it may say nothing, before it counts as cut. */
-  readonly timeouts: { stepMs: number; stallMs: number }
+  /**
+   * Of one step: how long it may take, how long until its first word (models that think say nothing meanwhile), and how long it
+   * may be silent from then on, before it counts as cut.
+   */
+  readonly timeouts: { stepMs: number; firstMs: number; stallMs: number }
   /** Its tools by name. Lists of MCP servers are asked once and cached; a server that is down leaves its tools out. */
   tools(): Promise<ToolSet>
   /** Throws `AgentError` for a failure people should read; anything else is reported without its words. */
@@ -81,7 +84,7 @@ export const agentDefaults = {
   policies: [],
   budgets: { steps: 32, seconds: 1800 },
   approvalExpiresInSeconds: 24 * 3600,
-  timeouts: { stepMs: 600_000, stallMs: 60_000 },
+  timeouts: { stepMs: 600_000, firstMs: 300_000, stallMs: 60_000 },
   recovery: 'resume',
 } as const satisfies Partial<Agent>
 

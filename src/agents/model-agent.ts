@@ -30,6 +30,7 @@ export function createModelAgent(spec: ModelAgentSpec, models: Models, tools: Ag
     approvalExpiresInSeconds: definition.approvalExpiresInSeconds ?? agentDefaults.approvalExpiresInSeconds,
     timeouts: {
       stepMs: stepSeconds === undefined ? timeouts.stepMs : stepSeconds * 1000,
+      firstMs: stallSeconds === undefined ? timeouts.firstMs : stallSeconds * 1000,
       stallMs: stallSeconds === undefined ? timeouts.stallMs : stallSeconds * 1000,
     },
     tools: () => tools.of(tenant, definition),

@@ -115,8 +115,8 @@ export class StepRunner {
     const { agent, abort } = attempt
     const stop = () => abort.abort(flight.signal.reason)
     flight.signal.addEventListener('abort', stop, { once: true })
-    const { stepMs, stallMs } = agent.timeouts
-    const watchdog = new Watchdog(this.#host, { totalMs: stepMs, silentMs: stallMs }, (why) => abort.abort(timedOut(why, agent)))
+    const { stepMs: totalMs, firstMs, stallMs: silentMs } = agent.timeouts
+    const watchdog = new Watchdog(this.#host, { totalMs, firstMs, silentMs }, (why) => abort.abort(timedOut(why, agent)))
     const words = agent.step(this.#request(attempt))[Symbol.asyncIterator]()
     try {
       return await this.#hear(flight, attempt, untilAborted(words, abort.signal), watchdog)
@@ -235,7 +235,6 @@ export class StepRunner {
 }
 
 function timedOut(why: 'total' | 'silent', { timeouts }: Agent): AgentError {
-  const ms = why === 'total' ? timeouts.stepMs : timeouts.stallMs
-  const message = why === 'total' ? `The model did not finish within ${ms / 1000} s.` : `The model said nothing for ${ms / 1000} s.`
+  const message = why === 'total' ? `The model did not finish within ${timeouts.stepMs / 1000} s.` : 'The model was silent for too long.'
   return new AgentError(message, { code: 'agent_unavailable', retryable: true, retryAfterMs: 0 })
 }

@@ -1,8 +1,14 @@
-/** Calls out when something takes too long in all, or is silent for too long. One timer, set again only when it fires. */
+/**
+ * Calls out when something takes too long in all, or is silent for too long. One timer, set again only when it
+ * fires, and once when the first sign of life comes.
+ */
 import type { Host } from './host.ts'
 
 export interface Patience {
   totalMs: number
+  /** Until something is heard for the first time. */
+  firstMs: number
+  /** From then on. */
   silentMs: number
 }
 
@@ -12,6 +18,7 @@ export class Watchdog {
   readonly #onTimeout: (why: 'total' | 'silent') => void
   readonly #startedAt: number
   #heardAt: number
+  #hasHeard = false
   #cancelTimer: (() => void) | null = null
 
   constructor(host: Host, patience: Patience, onTimeout: (why: 'total' | 'silent') => void) {
@@ -26,6 +33,11 @@ export class Watchdog {
   /** Something was heard. */
   heard(): void {
     this.#heardAt = this.#host.now()
+    if (this.#hasHeard) return
+    // What was waited for until now may be far away.
+    this.#hasHeard = true
+    this.stop()
+    this.#arm()
   }
 
   stop(): void {
@@ -36,7 +48,8 @@ export class Watchdog {
   #arm(): void {
     const now = this.#host.now()
     const totalMs = this.#startedAt + this.#patience.totalMs - now
-    const silentMs = this.#heardAt + this.#patience.silentMs - now
+    const { firstMs, silentMs: laterMs } = this.#patience
+    const silentMs = this.#heardAt + (this.#hasHeard ? laterMs : firstMs) - now
     if (totalMs <= 0) return this.#onTimeout('total')
     if (silentMs <= 0) return this.#onTimeout('silent')
     this.#cancelTimer = this.#host.timer(Math.min(totalMs, silentMs), () => this.#arm())

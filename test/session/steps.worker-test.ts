@@ -100,14 +100,18 @@ describe('a step that is cut', () => {
       ],
     })
   }
-  const silence = { timeouts: { stepMs: 60_000, stallMs: 150 } }
+  const silence = { timeouts: { stepMs: 60_000, firstMs: 150, stallMs: 150 } }
   const cut = async () => {
     throw new AgentError('The stream was cut.', { code: 'agent_unavailable', retryable: true, retryAfterMs: 0 })
   }
 
   it.each([
     ['says nothing for too long', forever, silence],
-    ['takes too long in all', async ({ sleep }: StepRequest) => sleep(60_000), { timeouts: { stepMs: 150, stallMs: 60_000 } }],
+    [
+      'takes too long in all',
+      async ({ sleep }: StepRequest) => sleep(60_000),
+      { timeouts: { stepMs: 150, firstMs: 60_000, stallMs: 60_000 } },
+    ],
     ['breaks', cut, {}],
   ])('[AGT3] since it %s is made again under a new message id, and no client shows doubled words', async (_, rest, script) => {
     const id = await newSession({ agent: breaking(1, ['Half, '], rest, script) })
