@@ -40,6 +40,8 @@ export const limits = {
   policies: 100,
   /** Calls of one answer; what a model calls beyond them is refused, and told so. Also the most approvals that can be pending. */
   toolCallsPerStep: 32,
+  /** Calls in one message, beyond which it ends with finish reason `length`. */
+  toolCallsPerMessage: 256,
   /** UTF-8 of the JSON of one call's input. */
   toolInputBytes: 1024 * 1024,
   /** An output above stands as a preview in the log; the whole is kept beside it. */

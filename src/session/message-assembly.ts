@@ -10,6 +10,7 @@ import type { AgentEvent } from '../agents/agent.ts'
 import type { DeltaFrame, DeltaKind } from '../protocol/frame.ts'
 import { toolCallIdAt } from '../protocol/ids.ts'
 import { parseJson } from '../protocol/json.ts'
+import { limits } from '../protocol/limits.ts'
 import type { Part, ProviderMetadata } from '../protocol/message.ts'
 
 /** UTF-16 units of one kind that are sent without waiting longer. */
@@ -79,6 +80,11 @@ export class MessageAssembly {
       case 'tool-call':
         return this.#makeCall(event)
     }
+  }
+
+  /** Nothing more fits into it. */
+  get isFull(): boolean {
+    return this.units >= limits.messageBytes || this.#calls.size >= limits.toolCallsPerMessage
   }
 
   /** True while words wait to be sent. */

@@ -10,7 +10,6 @@ import { currentMessageId } from '../core/end-turn.ts'
 import type { RunStepEffect } from '../core/pending-effects.ts'
 import { noTokenUsage, type ActiveTurn, type SessionState } from '../core/state.ts'
 import { messageIdAt } from '../protocol/ids.ts'
-import { limits } from '../protocol/limits.ts'
 import type { Message } from '../protocol/message.ts'
 import type { SessionStore } from '../storage/session-store.ts'
 import { orAborted, sleepUntilAborted, untilAborted } from './abortable.ts'
@@ -144,7 +143,7 @@ export class StepRunner {
       watchdog.heard()
       const before = assembly.units
       this.#speech.say(next.value)
-      if (assembly.units >= limits.messageBytes) {
+      if (assembly.isFull) {
         abort.abort(new Error('The message has reached its largest size.'))
         return { type: 'finish', finishReason: 'length', usage: noTokenUsage }
       }

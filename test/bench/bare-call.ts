@@ -1,65 +1,51 @@
 /**
- * The provider asked directly, with the very requests that the server sent to it, from this process, in two depths:
+ * The provider asked directly, with the very requests that the server sent to it, in two depths:
  *
- * - `plain`: as a small program would. Node's `fetch`, the stream read to its end, decoded, cut into events, each event's JSON
- *   parsed. Nothing is validated or kept.
- * - `package`: by the provider's package of the AI SDK, as the server does it, each part of its stream taken and dropped.
+ * - `plain`: as a small program would. Node's `fetch` in this process, the stream read to its end, decoded, cut into events,
+ *   each event's JSON parsed. Nothing is validated or kept.
+ * - `package`: by a Worker that does nothing else, on workerd, with the provider's package as the server uses it. What a turn
+ *   takes beyond that is the server's own.
  */
-import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
-import type { LanguageModelV4, LanguageModelV4StreamPart } from '@ai-sdk/provider'
 import type { ModelWorld } from './model-world.ts'
 
 const DONE = '[DONE]'
-const key = 'key-of-the-bench'
 
 export const depths = ['plain', 'package'] as const
 export type Depth = (typeof depths)[number]
 
 export interface BareCall {
   url: string
+  /** Of the Worker that makes the call with the package. */
+  workerUrl: string
   body: string
-  /** The same request, whatever the package is asked. */
-  packaged: LanguageModelV4
 }
 
 /** The latest `steps` requests that the server made of `model`, to be made again of `asModel`. */
 export async function bareCallsOf(world: ModelWorld, model: string, steps: number, asModel: string): Promise<BareCall[]> {
   const made = (await world.calls(model)).slice(-steps)
   if (made.length < steps) throw new Error(`The server asked ${model} ${made.length} times`)
-  return made.map(({ body, path }) => {
-    const request = { ...(body as Record<string, unknown>), model: asModel }
-    const baseURL = `${world.upstream.url}/v1`
-    const provider = createOpenAICompatible({
-      name: 'openai',
-      baseURL,
-      apiKey: key,
-      includeUsage: true,
-      transformRequestBody: () => request,
-    })
-    return { url: world.upstream.url + path, body: JSON.stringify(request), packaged: provider(asModel) }
-  })
+  return made.map(({ body, path }) => ({
+    url: world.upstream.url + path,
+    workerUrl: `http://${world.bare.host}:${world.bare.port()}`,
+    body: JSON.stringify({ ...(body as Record<string, unknown>), model: asModel }),
+  }))
 }
 
-/** One call after the other; resolves with the milliseconds until the last stream has ended. */
+/** One call after the other; resolves with the milliseconds until the last answer was read to its end. */
 export async function callBare(calls: readonly BareCall[], depth: Depth): Promise<number> {
   const startedAt = performance.now()
   for (const call of calls) await (depth === 'plain' ? readPlainly(call) : readPackaged(call))
   return performance.now() - startedAt
 }
 
-async function readPackaged({ packaged }: BareCall): Promise<void> {
-  const { stream } = await packaged.doStream({ prompt: [{ role: 'user', content: [{ type: 'text', text: 'In the request already' }] }] })
-  let isFinished = false
-  // The stream of the platform's types has no async iterator, but Node's has.
-  for await (const part of stream as unknown as AsyncIterable<LanguageModelV4StreamPart>) {
-    if (part.type === 'error') throw new Error('The provider failed', { cause: part.error })
-    isFinished ||= part.type === 'finish'
-  }
-  if (!isFinished) throw new Error('The answer was cut')
+async function readPackaged({ workerUrl, body }: BareCall): Promise<void> {
+  const response = await fetch(workerUrl, { method: 'POST', body })
+  const text = await response.text()
+  if (text !== 'finish') throw new Error(`The answer was not read to its end: ${text}`)
 }
 
 async function readPlainly({ url, body }: BareCall): Promise<void> {
-  const headers = { 'content-type': 'application/json', authorization: `Bearer ${key}` }
+  const headers = { 'content-type': 'application/json', authorization: 'Bearer key-of-the-bench' }
   const response = await fetch(url, { method: 'POST', headers, body })
   if (response.status !== 200 || !response.body) throw new Error(`The provider refused: ${await response.text()}`)
   if (!(await endsProperly(response.body))) throw new Error('The answer was cut')

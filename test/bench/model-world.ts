@@ -17,10 +17,13 @@ export const oneCalculation: Answer = { pieces: calls('calculate', { expression:
 export class ModelWorld {
   readonly upstream: RunningUpstream
   readonly server: BenchServer
+  /** A Worker that does nothing but ask the provider (bare-worker.ts), on a workerd of its own. */
+  readonly bare: BenchServer
 
-  private constructor(upstream: RunningUpstream, server: BenchServer) {
+  private constructor(upstream: RunningUpstream, server: BenchServer, bare: BenchServer) {
     this.upstream = upstream
     this.server = server
+    this.bare = bare
   }
 
   static async start(): Promise<ModelWorld> {
@@ -31,7 +34,8 @@ export class ModelWorld {
       DORMOUSE_ALLOW_PRIVATE_HOSTS: '127.0.0.1',
     }
     try {
-      return new ModelWorld(upstream, await RawWorkerd.start({ variables }))
+      const bare = await RawWorkerd.start({ variables, entry: 'test/bench/bare-worker.ts' })
+      return new ModelWorld(upstream, await RawWorkerd.start({ variables }), bare)
     } catch (error) {
       upstream.stop()
       throw error
@@ -55,6 +59,6 @@ export class ModelWorld {
 
   async stop(): Promise<void> {
     this.upstream.stop()
-    await this.server.stop()
+    await Promise.all([this.server.stop(), this.bare.stop()])
   }
 }

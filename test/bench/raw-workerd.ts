@@ -24,6 +24,8 @@ export interface RawWorkerdOptions {
   inspectorPort?: number
   /** Text bindings beside those that every server needs: a model provider's address, say. */
   variables?: Readonly<Record<string, string>>
+  /** Another Worker than the server, by its path below the project's folder; it has to export the same classes. */
+  entry?: string
 }
 
 export class RawWorkerd implements BenchServer {
@@ -90,7 +92,7 @@ export class RawWorkerd implements BenchServer {
     const at = (name: string) => path.join(this.#folder, name)
     for (const name of ['objects', 'index']) mkdirSync(at(name))
     const configuration = workerdConfiguration({
-      worker: await bundle(this.#options.inspectorPort === undefined ? 'production' : ''),
+      worker: await bundle(this.#options),
       wranglerToml: path.join(root, 'wrangler.toml'),
       key: this.key,
       secret: 'secret-of-the-bench',
@@ -158,21 +160,24 @@ export function listening(child: ChildProcess): Promise<Map<string, number>> {
   })
 }
 
-let bundled: Promise<string> | null = null
+const bundled = new Map<string, Promise<string>>()
 
-/** The Worker as one file, as it would be deployed; made once. For a debugger the environment is '', which keeps every name. */
-function bundle(environment: string): Promise<string> {
-  bundled ??= makeBundle(environment)
-  return bundled
+/** The Worker as one file, as it would be deployed; made once. For a debugger it keeps its names. */
+function bundle({ entry = 'src/worker.ts', inspectorPort }: RawWorkerdOptions): Promise<string> {
+  const known = bundled.get(entry)
+  if (known) return known
+  const made = makeBundle(entry, inspectorPort === undefined ? 'production' : '')
+  bundled.set(entry, made)
+  return made
 }
 
-async function makeBundle(environment: string): Promise<string> {
+async function makeBundle(entry: string, environment: string): Promise<string> {
   const folder = mkdtempSync(path.join(tmpdir(), 'dormouse-bench-bundle-'))
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
   const env = { ...process.env, WRANGLER_SEND_METRICS: 'false', WRANGLER_WRITE_LOGS: 'false' }
-  const arguments_ = ['--no-warnings', wrangler, 'deploy', '--dry-run', '--env', environment, '--outdir', folder]
+  const arguments_ = ['--no-warnings', wrangler, 'deploy', entry, '--dry-run', '--env', environment, '--outdir', folder]
   await promisify(execFile)(process.execPath, arguments_, { cwd: root, env })
-  return path.join(folder, 'worker.js')
+  return path.join(folder, `${path.basename(entry, '.ts')}.js`)
 }
 
 /** The program itself: npm's launcher would be one more process. */

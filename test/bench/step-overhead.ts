@@ -104,7 +104,7 @@ class TurnKind {
     const [turn, bare] = [summarize(this.#turnMs), summarize(this.#bareMs[depth])]
     const added = summarize(this.#turnMs.map((ms) => (ms - bare.p50) / steps.length))
     const note = `turn ${turn.p50.toFixed(2)}, bare ${bare.p50.toFixed(2)} ms at p50; each turn less the bare calls' p50, per step`
-    const whose = depth === 'plain' ? 'a plain fetch' : "the provider's package in Node"
+    const whose = depth === 'plain' ? 'a plain fetch' : 'the package in a bare Worker'
     return [
       { name: `added per step over ${whose} p50, ${name}`, value: added.p50, unit: 'ms', bar: null, note, samples: added },
       { name: `added per step over ${whose} p95, ${name}`, value: added.p95, unit: 'ms', bar: null },

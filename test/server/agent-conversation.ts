@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Approval } from '../../src/protocol/approval.ts'
 import type { Event, EventOf } from '../../src/protocol/event.ts'
+import type { ServerFrame } from '../../src/protocol/frame.ts'
 import type { Message } from '../../src/protocol/message.ts'
 import type { Session } from '../../src/protocol/session.ts'
 import type { Turn } from '../../src/protocol/turn.ts'
@@ -11,6 +12,7 @@ import type { RunningUpstream } from '../upstream/running-upstream.ts'
 import { faultsOf, storyOf } from './event-story.ts'
 import type { Credentials, SessionApi } from './session-api.ts'
 import { SessionSocket } from './session-socket.ts'
+import { SseParser } from './session-stream.ts'
 
 const pollMs = 15
 const patienceMs = 30_000
@@ -92,6 +94,18 @@ export class AgentConversation {
       if (Date.now() > deadline) throw new Error(`The turn did not settle: ${JSON.stringify(storyOf(await this.events()))}`)
       await sleep(pollMs)
     }
+  }
+
+  /** The events of a stream of this session, once it has ended. */
+  async stream(
+    path: string,
+    { headers = {}, ...init }: { method?: string; body?: string; headers?: Record<string, string> },
+  ): Promise<Event[]> {
+    const { url, key } = this.#world.server
+    const ours = { authorization: `Bearer ${key}`, accept: 'text/event-stream', 'content-type': 'application/json' }
+    const response = await fetch(url + this.path + path, { ...init, headers: { ...ours, ...headers } })
+    const frames = new SseParser().push(await response.text()).map(({ data }) => JSON.parse(data) as ServerFrame)
+    return frames.flatMap((frame) => (frame.type === 'event' ? [frame.event] : []))
   }
 
   cancel(turnId: string): Promise<Answered> {

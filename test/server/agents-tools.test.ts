@@ -4,6 +4,7 @@ import type { Approval } from '../../src/protocol/approval.ts'
 import { dialects, says, toolCalls } from '../upstream/answer.ts'
 import type { AgentConversation, TurnTold } from './agent-conversation.ts'
 import { AgentWorld } from './agent-world.ts'
+import { storyOf } from './event-story.ts'
 import { EverythingServer } from './everything-server.ts'
 
 const mcpToken = 'token-for-the-mcp-server'
@@ -68,6 +69,18 @@ describe.each(dialects)('%s', (dialect) => {
       status: 409,
       body: { code: 'approval_resolved', approval: { status: 'allowed' } },
     })
+  })
+
+  test('[APR1] the stream of a turn ends when the turn waits, and tells the rest when it is asked again', async () => {
+    const talk = await world.conversation(dialect, { agent: noting('/echo') })
+    await talk.script(toolCalls(['note', { n: 1 }]), done)
+    const asking = await talk.stream('/turns', { method: 'POST', body: JSON.stringify({ input: 'Note it' }) })
+    expect(storyOf(asking)).toEqual(['turn.queued', 'turn.started', ...asked])
+    const approval = asking.flatMap((event) => (event.type === 'approval.requested' ? [event.approval] : []))[0]
+    await talk.answer(approval?.id ?? '', { decision: 'allow' })
+    const rest = await talk.stream(`/turns/${approval?.turnId}`, { headers: { 'last-event-id': String(asking.at(-1)?.seq) } })
+    expect(storyOf(rest).slice(-4)).toEqual(['tool.started note', 'tool: note ok', ...answered])
+    expect([...asking, ...rest]).toEqual((await talk.events()).slice(1))
   })
 
   test('[APR2] a denial over a socket is told to the model with its reason, and nothing runs', async () => {

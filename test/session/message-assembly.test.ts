@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { AgentEvent } from '../../src/agents/agent.ts'
 import type { DeltaFrame } from '../../src/protocol/frame.ts'
+import { limits } from '../../src/protocol/limits.ts'
 import type { Part } from '../../src/protocol/message.ts'
 import { MessageAssembly } from '../../src/session/message-assembly.ts'
 
@@ -271,5 +272,16 @@ describe('a message with calls in it', () => {
       { type: 'tool-call', input: '{', providerMetadata: { openai: { id: 1 } } },
     ])
     expect(assembly.calls()).toEqual([{ toolName: 'look', input: '{', problem: 'No JSON.' }])
+  })
+
+  it('[SEC5] is full when it has as many calls as a message may have, each with an id of its own', () => {
+    const assembly = newAssembly()
+    for (let call = 0; call < limits.toolCallsPerMessage; call++) {
+      expect(assembly.isFull).toBe(false)
+      assembly.add({ type: 'tool-call', call: `${call}`, toolName: 'look', input: {} })
+    }
+    expect(assembly.isFull).toBe(true)
+    const ids = assembly.said().map((part) => (part.type === 'tool-call' ? part.toolCallId : ''))
+    expect(new Set(ids).size).toBe(limits.toolCallsPerMessage)
   })
 })
