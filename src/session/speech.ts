@@ -10,7 +10,7 @@ import type { MessageAssembly } from './message-assembly.ts'
 import { PartialSaver } from './partial-saver.ts'
 import type { TurnMeter } from './turn-meter.ts'
 
-/** Deltas after the first wait so long for more to join them. */
+/** A delta leaves at once, unless one left so shortly before: then it waits for more to join it. */
 const coalesceMs = 40
 
 export class Speech {
@@ -19,6 +19,8 @@ export class Speech {
   readonly #saver: PartialSaver
   #saying: { generation: number; assembly: MessageAssembly } | null = null
   #cancelFlush: (() => void) | null = null
+  /** The clock when a delta last left. */
+  #sentAt = 0
 
   constructor(host: Host, store: SessionStore, meter: TurnMeter, send: (frame: DeltaFrame) => void) {
     this.#host = host
@@ -42,7 +44,10 @@ export class Speech {
     this.#sendAll(assembly.add(words))
     this.#saver.soon(generation, assembly)
     if (!assembly.hasPending || this.#cancelFlush) return
-    this.#cancelFlush = this.#host.timer(coalesceMs, () => {
+    // A clock that goes back must not hold them up.
+    const waitMs = Math.min(coalesceMs, this.#sentAt + coalesceMs - this.#host.now())
+    if (waitMs <= 0) return this.flush()
+    this.#cancelFlush = this.#host.timer(waitMs, () => {
       this.#cancelFlush = null
       if (this.assembly === assembly) this.flush()
     })
@@ -75,6 +80,7 @@ export class Speech {
   }
 
   #sendAll(frames: DeltaFrame[]): void {
+    if (frames.length > 0) this.#sentAt = this.#host.now()
     for (const frame of frames) this.#send(frame)
   }
 }

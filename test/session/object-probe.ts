@@ -73,9 +73,14 @@ export async function evict(stub: Stub, webSockets: 'hibernate' | 'close' = 'hib
   await evictDurableObject(stub, { webSockets })
 }
 
+/** A stub, or the object itself where a test is inside it. */
+interface Performer {
+  perform(request: SessionRequest): Promise<SessionAnswer>
+}
+
 /** One request straight to the object, as the edge would make it. */
 export function perform(
-  stub: Pick<Stub, 'perform'>,
+  stub: Performer,
   sessionId: string,
   request: Pick<SessionRequest, 'verb' | 'args'>,
   principal: Principal = operator,
@@ -88,20 +93,21 @@ export function perform(
 /** Adds so many short turns, four events each, from inside the object: the real path without the HTTP around it. */
 export async function grow(sessionId: string, turns: number): Promise<void> {
   await runInDurableObject(stubOf(sessionId), async (object: SessionObject) => {
-    const input = [{ type: 'text' as const, text: '/bytes 1' }]
-    for (let turn = 0; turn < turns; turn++) {
-      const answer = await object.perform({
-        verb: 'submitTurn',
-        principal: operator,
-        requestId: 'test',
-        tenant: 'default',
-        sessionId,
-        args: { input, whenBusy: 'enqueue' },
-      })
+    const args = { input: [{ type: 'text' as const, text: '/bytes 1' }], whenBusy: 'enqueue' as const }
+    for (let turn = 1; turn <= turns; turn++) {
+      const answer = await perform(object, sessionId, { verb: 'submitTurn', args })
       if (!answer.ok) throw new Error(answer.error.message)
-      // Sixteen may wait; a word without a pause needs no clock, only its microtasks.
-      if (turn % 8 === 7) await scheduler.wait(0)
+      // Sixteen may wait.
+      if (turn % 8 === 0 || turn === turns) await untilIdle(object, sessionId)
     }
-    await scheduler.wait(10)
   })
+}
+
+async function untilIdle(object: Performer, sessionId: string): Promise<void> {
+  for (;;) {
+    // Words without a pause need no clock; what an agent loads when it is first needed may take a moment.
+    await scheduler.wait(0)
+    const answer = await perform(object, sessionId, { verb: 'get', args: {} })
+    if (answer.ok && answer.value !== null && 'status' in answer.value && answer.value.status === 'idle') return
+  }
 }

@@ -1,4 +1,5 @@
 /** What a log must be after any number of crashes: whole, lawful, at rest, and holding every acknowledged command once. */
+import { agentDefaults } from '../../src/agents/agent.ts'
 import { isTerminal, type Event } from '../../src/protocol/event.ts'
 import type { InputPart } from '../../src/protocol/message.ts'
 import { History } from '../simulation/history.ts'
@@ -32,7 +33,10 @@ function faultsOfTurns(events: Event[]): string[] {
 function faultsOfRules(events: Event[]): string[] {
   const history = new History()
   history.restarts = 1
-  const model = new LogModel(history)
+  const model = new LogModel(history, {
+    approvalExpiresInMs: agentDefaults.approvalExpiresInSeconds * 1000,
+    budgets: agentDefaults.budgets,
+  })
   for (const event of events) model.read(event)
   if (!model.isAtRest) history.violate('TRN3', 'a turn is unfinished')
   return history.violation ? [history.violation.message] : []

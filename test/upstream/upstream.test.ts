@@ -3,7 +3,7 @@ import { createAnthropic } from '@ai-sdk/anthropic'
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
 import type { LanguageModelV4, LanguageModelV4Prompt, LanguageModelV4StreamPart } from '@ai-sdk/provider'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { calls, dialects, says, thinks, type Answer, type Dialect } from './answer.ts'
+import { calls, dialects, MODEL_LIST, says, thinks, type Answer, type Dialect } from './answer.ts'
 import { RunningUpstream } from './running-upstream.ts'
 
 let upstream: RunningUpstream
@@ -153,7 +153,7 @@ test('[AGT2] both dialects list their models, and the list can be down', async (
   const list = (headers: Record<string, string>) => fetch(`${upstream.url}/v1/models`, { headers })
   expect(await (await list({})).json()).toMatchObject({ object: 'list', data: [{ id: 'echo', object: 'model' }, { id: 'gpt-test' }] })
   expect(await (await list({ 'anthropic-version': '2023-06-01' })).json()).toMatchObject({ data: [{ id: 'echo', type: 'model' }, {}] })
-  await upstream.script('models', [{ status: 500 }])
+  await upstream.script(MODEL_LIST, [{ status: 500 }])
   expect((await list({})).status).toBe(500)
   expect((await list({})).status).toBe(200)
 })
