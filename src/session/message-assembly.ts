@@ -127,14 +127,20 @@ export class MessageAssembly {
   }
 
   #grow(segmentOf: () => Segment, text: string): DeltaFrame[] {
-    const before = this.#current
-    const segment = segmentOf()
-    const frames = before && before !== segment && before.call === null ? this.#release(before) : []
+    const { segment, frames } = this.#enter(segmentOf)
     const whole = wholeCharacters(segment, text)
     if (whole === '') return frames
     frames.push(...this.#append(segment, whole))
     if (!this.#sentAny || (this.#pending?.text.length ?? 0) >= flushUnits) frames.push(...this.flush())
     return frames
+  }
+
+  /** What is said goes on in another part: words that it leaves let go what they held back. */
+  #enter(segmentOf: () => Segment): { segment: Segment; frames: DeltaFrame[] } {
+    const before = this.#current
+    const segment = segmentOf()
+    const frames = before && before !== segment && before.call === null ? this.#release(before) : []
+    return { segment, frames }
   }
 
   #wordsSegment(kind: 'text' | 'reasoning'): Segment {
@@ -159,21 +165,20 @@ export class MessageAssembly {
   }
 
   #endPart({ part, metadata }: EventOf<'part-end'>): DeltaFrame[] {
-    const segment = this.#wordsSegment(part)
+    const { segment, frames } = this.#enter(() => this.#wordsSegment(part))
     segment.metadata = metadata
-    const frames = this.#release(segment)
     this.#current = null
-    return frames
+    return [...frames, ...this.#release(segment)]
   }
 
   #makeCall(event: EventOf<'tool-call'>): DeltaFrame[] {
     const isNew = !this.#calls.has(event.call)
-    const frames = isNew ? this.#grow(() => this.#callSegment(event), JSON.stringify(event.input) ?? '') : []
-    const segment = this.#callSegment(event)
+    const opening = isNew ? this.#grow(() => this.#callSegment(event), JSON.stringify(event.input) ?? '') : []
+    const { segment, frames } = this.#enter(() => this.#callSegment(event))
     if (segment.call) segment.call.made = madeOf(event)
     segment.metadata = event.metadata ?? null
     this.#current = null
-    return [...frames, ...this.#release(segment)]
+    return [...opening, ...frames, ...this.#release(segment)]
   }
 
   #append(segment: Segment, text: string): DeltaFrame[] {
