@@ -21,7 +21,7 @@ const folder = path.resolve(process.env.DORMOUSE_STATE || path.join(root, '.dorm
 let stopping = null
 
 export async function runLocalServer() {
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, onSignal)
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => void onSignal())
   process.stdout.on('error', () => {}) // the reader of our words may go away; the server stays
   try {
     await start()
