@@ -17,6 +17,11 @@ export function createApp(wiring: Wiring): Hono<EdgeEnv> {
     await next()
   })
   app.use(logRequests, commonHeaders, crossOrigin)
+  // This router, the smallest, is lax about a slash at the end; an address has one form.
+  app.use(async (context, next) => {
+    const { path } = context.req
+    return path.length > 1 && path.endsWith('/') ? context.notFound() : next()
+  })
   for (const route of routesOf(wiring)) {
     app.on(route.method, route.path, (context) => {
       context.set('route', route.path)
