@@ -13,13 +13,15 @@ export function toolAction(
   settings: Pick<Settings, 'policies' | 'allow'>,
   agentPolicies: readonly Policy[],
 ): PolicyAction {
-  const ofSession = actionOf(settings.policies ?? [], toolName)
-  const ofAgent = actionOf(agentPolicies, toolName)
-  if (ofSession === 'deny' || ofAgent === 'deny') return 'deny'
+  if (isDenied(toolName, settings, agentPolicies)) return 'deny'
   if (settings.allow?.includes(toolName)) return 'allow'
-  const policy = ofSession ?? ofAgent
+  const policy = actionOf(settings.policies ?? [], toolName) ?? actionOf(agentPolicies, toolName)
   if (approval === 'always') return 'ask'
   return policy ?? (approval === 'never' ? 'allow' : 'ask')
+}
+
+export function isDenied(toolName: string, { policies = [] }: Pick<Settings, 'policies'>, agentPolicies: readonly Policy[]): boolean {
+  return actionOf(policies, toolName) === 'deny' || actionOf(agentPolicies, toolName) === 'deny'
 }
 
 /** Of the first policy whose pattern fits. */

@@ -105,7 +105,8 @@ export const fieldNotes = {
     ...ofSession,
     activeTurn: 'The turn that runs or waits.',
     queue: `Turns in line. Their inputs are cut at ${limits.queueInputCharacters} characters.`,
-    pendingApprovals: 'Tool calls that wait for a yes or a no.',
+    pendingApprovals:
+      'Tool calls that wait for a yes or a no. An input above 4,000 characters of JSON is cut here; `GET …/approvals` has all of it.',
     context: 'What the model would be given for the next turn. `tokens` is an estimate; `window` is what the model can take.',
     usage: 'Of all turns so far. `turns` counts those that were started.',
   } satisfies NotesOf<Session>,

@@ -28,6 +28,8 @@ export const limits = {
   tokenSeconds: 2_592_000,
   queueInputCharacters: 500,
   lastMessageCharacters: 200,
+  /** JSON of an approval's input that a session's representation shows; the approval itself has all of it. */
+  approvalInputCharacters: 4000,
   searchCharacters: 200,
   searchWords: 32,
   /** Distinct terms of one session that the index's full-text search keeps; what comes after them is not found. */

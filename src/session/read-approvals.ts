@@ -4,6 +4,7 @@ import type { Approval, ApprovalStatus } from '../protocol/approval.ts'
 import type { Page } from '../protocol/body.ts'
 import { isTerminal, type Event } from '../protocol/event.ts'
 import { requestedSeqOf } from '../protocol/ids.ts'
+import { jsonBytes, limits } from '../protocol/limits.ts'
 import type { SessionStore } from '../storage/session-store.ts'
 import { commitsAfter, eventAt, readBackwards } from './read-log.ts'
 
@@ -13,6 +14,13 @@ export function pendingApprovals(store: SessionStore, state: SessionState): Appr
     const event = status === 'asked' && approval ? eventAt(store, approval.requestedSeq) : null
     return event?.type === 'approval.requested' ? [event.approval] : []
   })
+}
+
+/** As a session's representation has it: a large input is cut, for it goes to everybody who attaches. */
+export function previewApproval(approval: Approval): Approval {
+  const json = JSON.stringify(approval.input ?? null)
+  if (json.length <= limits.approvalInputCharacters) return approval
+  return { ...approval, input: `${json.slice(0, limits.approvalInputCharacters).toWellFormed()}…` }
 }
 
 /** Null: the session has no such approval. */
@@ -36,13 +44,16 @@ export function readApprovals(
 ): Page<Approval> {
   const ends = new Map<string, Approval>()
   const items: Approval[] = []
+  let bytes = 0
   const next = readBackwards(store, before ?? state.head + 1, (event) => {
     const end = resolutionOf(event)
     if (end) ends.set(end.id, end)
     if (event.type !== 'approval.requested') return true
     const approval = ends.get(event.approval.id) ?? (before === null ? event.approval : readApproval(store, event.approval.id))
-    if (approval && (status === null || approval.status === status)) items.push(approval)
-    return items.length < limit
+    if (!approval || (status !== null && approval.status !== status)) return true
+    items.push(approval)
+    bytes += jsonBytes(approval)
+    return items.length < limit && bytes < limits.pageBytes
   })
   return { items, next }
 }

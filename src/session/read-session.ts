@@ -5,7 +5,7 @@ import type { Principal } from '../protocol/access.ts'
 import type { Session, SessionStatus } from '../protocol/session.ts'
 import type { IndexEntry } from '../session-index/index-entry.ts'
 import type { SessionStore } from '../storage/session-store.ts'
-import { pendingApprovals } from './read-approvals.ts'
+import { pendingApprovals, previewApproval } from './read-approvals.ts'
 import { eventAt } from './read-log.ts'
 import { lastMessageText } from './read-messages.ts'
 import { activeTurn, previewInput, queuedTurn } from './read-turns.ts'
@@ -33,7 +33,7 @@ export function readSession(store: SessionStore, state: SessionState, principal:
       const whole = queuedTurn(store, turn, index + 1)
       return { ...whole, input: previewInput(whole.input) }
     }),
-    pendingApprovals: pendingApprovals(store, state),
+    pendingApprovals: pendingApprovals(store, state).map(previewApproval),
     context: { tokens: contextTokens(context), window: context.window, messages: contextMessages(context), compaction: null },
     usage,
   }

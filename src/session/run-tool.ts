@@ -7,6 +7,7 @@ import { ToolError, type Tool, type ToolAnswer } from '../agents/tools/tool.ts'
 import type { ToolOutcome, TurnReport } from '../core/command.ts'
 import type { RunToolEffect } from '../core/pending-effects.ts'
 import type { OpenCall } from '../core/state.ts'
+import { isDenied } from '../core/tool-policy.ts'
 import type { ToolCallPart } from '../protocol/message.ts'
 import type { SessionStore } from '../storage/session-store.ts'
 import { orAborted } from './abortable.ts'
@@ -77,6 +78,8 @@ export class ToolRunner {
     const agent = await orAborted(this.#agents.resolve(active.agent, choice), signal)
     limitTime(state.settings.budgets?.seconds ?? agent?.budgets.seconds)
     const tools = agent && (await orAborted(agent.tools(), signal))
+    // What was denied since it was asked for, or started, is denied (rule TOOL5).
+    if (agent && isDenied(toolName, state.settings, agent.policies)) throw new ToolError('Not run: a policy denies this tool.')
     const tool = tools?.get(toolName)
     if (!tool) throw new ToolError(`Not run: the tool ${toolName} is not available now.`)
     return tool

@@ -1,6 +1,7 @@
 /** Tool calls that wait for a person: what outlives sleep and crashes, who wins, what is never run. */
 import { runDurableObjectAlarm } from 'cloudflare:test'
 import { describe, expect, it } from 'vitest'
+import { limits } from '../../src/protocol/limits.ts'
 import { inputHashOf } from '../../src/session/verdicts.ts'
 import { callJson } from '../edge/edge-client.ts'
 import { answer, approvalsOf, lastWords, payingAgent, soleApproval, whenWaiting } from './approval-client.ts'
@@ -83,6 +84,28 @@ describe('a turn that waits', () => {
     expect(await getTurn(id, turn.id)).toMatchObject({ status: 'completed', attempt: 1 })
     expect(paid).toEqual([{ sum: 3 }])
     expect((await everyEvent(id)).filter(({ type }) => type === 'approval.requested')).toHaveLength(1)
+  })
+
+  it('[APR1] shows a large input cut in the session, and whole in the list', async () => {
+    const { agent } = payingAgent([{ for: 'x'.repeat(10_000) }])
+    const id = await newSession({ agent })
+    await submit(id, 'pay')
+    const shown = await soleApproval(id)
+    expect(String(shown.input)).toHaveLength(limits.approvalInputCharacters + 1)
+    expect((await approvalsOf(id)).items).toEqual([{ ...shown, input: { for: 'x'.repeat(10_000) } }])
+  })
+
+  it('[TOOL5] is not run after all when a policy has come to deny it by the time it is allowed', async () => {
+    const { agent, paid } = payingAgent([{ sum: 5 }])
+    const id = await newSession({ agent })
+    const { turn } = await submit(id, 'pay')
+    const approval = await soleApproval(id)
+    const body = { settings: { policies: [{ tool: 'p*', action: 'deny' }] } }
+    expect((await callJson('PATCH', `/v1/sessions/${id}`, { body })).response.status).toBe(200)
+    expect((await answer(id, approval.id, { decision: 'allow' })).ok).toBe(true)
+    await whenIdle(id)
+    expect(paid).toEqual([])
+    expect(await lastWords(id, turn.id)).toContain('a policy denies this tool')
   })
 
   it('[APR1] takes steered inputs, which the step behind the answer consumes, and lets others queue', async () => {
