@@ -1,14 +1,5 @@
 /** Where the definitions of a tenant's agents come from: the index database, behind a short cache. */
-import type { AgentDefinition } from '../protocol/agent.ts'
-
-export interface StoredAgent {
-  name: string
-  version: number
-  /** With every secret as it is, not hidden. */
-  definition: AgentDefinition
-  createdAt: number
-  updatedAt: number
-}
+import type { StoredAgent } from '../protocol/agent.ts'
 
 export interface DefinitionSource {
   /**

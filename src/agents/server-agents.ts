@@ -2,10 +2,10 @@
  * The agents of one tenant on this server: the demo, the assistant where a model provider is configured, and those that the
  * tenant defined. A definition is read when a turn needs it, so a change takes effect with the next turn and no deploy.
  */
-import type { AgentView } from '../protocol/agent.ts'
+import type { AgentView, StoredAgent } from '../protocol/agent.ts'
 import { agentDefaults, AgentError, type Agent, type AgentChoice, type AgentRegistry, type AgentTraits } from './agent.ts'
 import { assistantDefinition, ASSISTANT } from './assistant.ts'
-import type { DefinitionSource, StoredAgent } from './definition-source.ts'
+import type { DefinitionSource } from './definition-source.ts'
 import { demoTraits } from './demo-traits.ts'
 import { createModelAgent } from './model-agent.ts'
 import type { Models } from './models/models.ts'

@@ -6,7 +6,7 @@ import type { Event, EventOf, TerminalEvent } from '../protocol/event.ts'
 import type { TokenUsage } from '../protocol/message.ts'
 import { jsonBytes } from '../protocol/limits.ts'
 import type { SessionUsage } from '../protocol/session.ts'
-import type { TurnUsage } from '../protocol/turn.ts'
+import { noTurnUsage, type TurnUsage } from '../protocol/turn.ts'
 import { bySession } from '../protocol/by.ts'
 import type { Commit } from '../protocol/commit.ts'
 import { growSpan, openSpan, resizeWindow } from './context-window.ts'
@@ -83,7 +83,7 @@ function created(event: EventOf<'session.created'>): SessionState {
     active: null,
     queue: [],
     context: { window: event.window, spans: [], omittedMessages: 0 },
-    usage: { ...noTokenUsage, turns: 0, activeMs: 0, storage: { rowsRead: 0, rowsWritten: 0 } },
+    usage: { turns: 0, ...noTurnUsage },
     lastMessageSeq: null,
     boundarySeq: event.seq,
     notes: [],

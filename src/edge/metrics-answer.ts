@@ -1,20 +1,13 @@
 /** Metrics: what tenants have used since the beginning, from the days that the index keeps. */
 import type { SessionUsage } from '../protocol/session.ts'
+import { noTurnUsage } from '../protocol/turn.ts'
 import { readAllUsage, readUsage } from '../session-index/usage-store.ts'
 import { metricsText, METRICS_TYPE } from './metrics-text.ts'
 
 /** Tenants that an operator's scrape shows; a row is read for each of their days. */
 const METRICS_TENANTS = 200
 
-const nothingUsed: SessionUsage = {
-  turns: 0,
-  inputTokens: 0,
-  outputTokens: 0,
-  cachedTokens: 0,
-  reasoningTokens: 0,
-  activeMs: 0,
-  storage: { rowsRead: 0, rowsWritten: 0 },
-}
+const nothingUsed: SessionUsage = { turns: 0, ...noTurnUsage }
 
 async function tenantMetrics(env: Env, tenant: string): Promise<string> {
   return metricsText([(await readUsage(env.INDEX, tenant)) ?? { tenant, usage: nothingUsed }], null)

@@ -136,3 +136,12 @@ export const AgentSchema = v.object({
   updatedAt: v.nullable(TimeSchema),
 })
 export type AgentView = v.InferOutput<typeof AgentSchema>
+
+/** A version of a tenant's agent, for those who answer with it: every secret as it is, those that cannot be opened left out. */
+export interface StoredAgent {
+  name: string
+  version: number
+  definition: AgentDefinition
+  createdAt: number
+  updatedAt: number
+}

@@ -5,17 +5,8 @@
  * - An unchanged definition is the very same object: tool sets are kept by it.
  * - Requests share values, never promises: in workerd one request must not wait for the I/O of another.
  */
-import type { AgentDefinition } from '../protocol/agent.ts'
+import type { StoredAgent } from '../protocol/agent.ts'
 import { jsonBytes } from '../protocol/limits.ts'
-
-export interface StoredAgent {
-  name: string
-  version: number
-  /** With every secret as it is; one that cannot be opened is left out. */
-  definition: AgentDefinition
-  createdAt: number
-  updatedAt: number
-}
 
 /** Reads a version (null: the newest) from the database. */
 export type AgentLookup = (tenant: string, name: string, version: number | null) => Promise<StoredAgent | null>

@@ -1,6 +1,6 @@
 /** A definition as the database has it, its secrets opened. */
 import { openSecrets, withSecrets } from './agent-secrets.ts'
-import type { StoredAgent } from './agent-definitions.ts'
+import type { StoredAgent } from '../protocol/agent.ts'
 import { readAgent } from './agent-store.ts'
 
 export async function lookUp(

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { AgentDefinitions, type StoredAgent } from '../../src/session-index/agent-definitions.ts'
+import type { StoredAgent } from '../../src/protocol/agent.ts'
+import { AgentDefinitions } from '../../src/session-index/agent-definitions.ts'
 
 /** A database with one agent in it: what it holds, whether it answers, how often it was asked. */
 class Store {
