@@ -1,4 +1,7 @@
-/** A commit: the events of one decision, stored together; and, for a command with a key, what its repeat must be told. */
+/**
+ * A commit: the events of one decision, or of several that came together, stored in one row; and, for a command with a key,
+ * what its repeat must be told.
+ */
 import type { Event } from './event.ts'
 
 /** Ids and seq that an accepted command is acknowledged with. */

@@ -75,8 +75,7 @@ export class Ledger {
     this.#listeners.push(listener)
   }
 
-  /** `outputs`: whole outputs by tool call, to be kept with the messages that show their previews. */
-  execute(command: Command, identity: Identity | null = null, outputs: Outputs = noOutputs): Execution {
+  execute(command: Command, identity: Identity | null = null): Execution {
     const known = identity ? this.recall(command, identity) : null
     if (known) return known
     const decision = decide(this.#state, command, this.#host.now())
@@ -84,8 +83,24 @@ export class Ledger {
     const { events, state, receipt } = decision
     const commit = { events, ...(identity && { command: { ...identity, receipt } }) }
     // Deciding has reduced the events already; only the first commit adds what its command was.
-    if (events.length > 0) this.#commit(commit, this.#state && state ? state : foldCommit(null, commit), outputs)
+    if (events.length > 0) this.#commit(commit, this.#state && state ? state : foldCommit(null, commit), noOutputs)
     return { ok: true, receipt, replayed: false }
+  }
+
+  /**
+   * Commands of the session itself that came together, decided one after the other and stored in one row; what is refused is left
+   * out. `outputs`: whole outputs by tool call, to be kept with the messages that show their previews.
+   */
+  executeTogether(commands: readonly Command[], outputs: Outputs): void {
+    const events: Event[] = []
+    let state = this.#state
+    for (const command of commands) {
+      const decision = decide(state, command, this.#host.now())
+      if (!decision.ok) continue
+      events.push(...decision.events)
+      state = decision.state
+    }
+    if (state && events.length > 0) this.#commit({ events }, state, outputs)
   }
 
   /** What this very command was told before, a conflict, or null: it is new. */

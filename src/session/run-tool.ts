@@ -16,6 +16,7 @@ import type { Flight } from './flight.ts'
 import type { Host } from './host.ts'
 import { eventAt } from './read-log.ts'
 import { readNotes } from './read-notes.ts'
+import { ResultBatch } from './result-batch.ts'
 import { boundOutput } from './tool-output.ts'
 import { inputHashOf } from './verdicts.ts'
 
@@ -26,25 +27,20 @@ export class ToolRunner {
   readonly #ledger: Ledger
   readonly #store: SessionStore
   readonly #agents: AgentRegistry
-  readonly #report: () => TurnReport
+  readonly #results: ResultBatch
 
   constructor(host: Host, ledger: Ledger, store: SessionStore, agents: AgentRegistry, report: () => TurnReport) {
     this.#host = host
     this.#ledger = ledger
     this.#store = store
     this.#agents = agents
-    this.#report = report
+    this.#results = new ResultBatch(host, ledger, report)
   }
 
   /** Ends in a commit, unless the turn ended first. */
   async run(flight: ToolFlight): Promise<void> {
-    const { outcome, whole } = await this.#outcome(flight)
-    if (!flight.isCurrent()) return
-    const { generation, toolCallId } = flight.effect
-    const report = this.#report()
-    flight.land()
-    const outputs = whole === null ? undefined : new Map([[toolCallId, whole]])
-    this.#ledger.execute({ type: 'finishTool', generation, toolCallId, outcome, report }, null, outputs)
+    const result = await this.#outcome(flight)
+    if (flight.isCurrent()) await this.#results.add({ flight, ...result })
   }
 
   async #outcome(flight: ToolFlight): Promise<{ outcome: ToolOutcome; whole: string | null }> {

@@ -71,6 +71,26 @@ describe('tools of one step', () => {
     expect(before).toEqual([2])
   })
 
+  it('[LOG4] that end almost together share a row, and one that does not is not waited for', async () => {
+    const late = new Gate()
+    const quick = ['a', 'b', 'c'].map((name) => tool(name, { run: async () => ({ output: name }) }))
+    const agent = scriptedAgent({
+      tools: [...quick, tool('late', { run: async () => (await late.opened, { output: 'late' }) })],
+      steps: [() => calls(['a', {}], ['late', {}], ['b', {}], ['c', {}]), tellsResults],
+    })
+    const id = await newSession({ agent })
+    const { turn } = await submit(id, 'go')
+    const told = await eventually(
+      () => everyEvent(id),
+      (log) => resultsIn(messagesIn(log)).length === 3,
+    )
+    expect(resultsIn(messagesIn(told)).map(({ toolName }) => toolName)).toEqual(['a', 'b', 'c'])
+    late.open()
+    await whenIdle(id)
+    // Accepted, called, three results, the last one, answered.
+    expect((await getTurn(id, turn.id)).usage.storage.rowsWritten).toBe(5)
+  })
+
   it('[TOOL1] have ids of their own, unique over the session, whatever their provider called them', async () => {
     const ids: string[] = []
     const agent = scriptedAgent({
