@@ -148,7 +148,8 @@ export const boundaries: Boundary[] = [
     ...plain,
     title: 'a tool has just ended',
     agent: acting({ idempotent: false }),
-    answers: () => [call, fine],
+    // The step behind it may be called for by the server that dies, and again by the next.
+    answers: () => [call, fine, fine],
     reach: atTool,
     strike: releaseTool,
     stories: [
