@@ -5,6 +5,7 @@
 import type { ErrorCode } from '../protocol/errors.ts'
 import type { Message, ProviderMetadata, TokenUsage } from '../protocol/message.ts'
 import type { Budgets, Policy } from '../protocol/policy.ts'
+import type { Recovery } from '../protocol/turn.ts'
 import type { Note, ToolSet } from './tools/tool.ts'
 
 /** One step: one answer to one context. */
@@ -56,7 +57,7 @@ export interface AgentTraits {
   /** Tokens of context it can take, with the model it has in this session. */
   readonly window: number
   /** What becomes of a turn whose object died: done again from the last durable step, or ended as interrupted. */
-  readonly recovery: 'resume' | 'interrupt'
+  readonly recovery: Recovery
 }
 
 export interface Agent extends AgentTraits {

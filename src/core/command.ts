@@ -8,7 +8,7 @@ import type { ErrorBody } from '../protocol/errors.ts'
 import type { Profile } from '../protocol/event.ts'
 import type { InputPart, Part, TokenUsage } from '../protocol/message.ts'
 import type { Budgets } from '../protocol/policy.ts'
-import type { TurnSource, TurnStatus, TurnUsage, WhenBusy } from '../protocol/turn.ts'
+import type { Recovery, TurnCost, TurnSource, TurnStatus, WhenBusy } from '../protocol/turn.ts'
 
 export type Command =
   | { type: 'createSession'; by: By; sessionId: string; profile: Profile & { agent: string }; window: number }
@@ -119,10 +119,8 @@ export interface TurnReport {
   /** Every pending approval, whole, by its id. */
   approvals: ReadonlyMap<string, Approval>
   /** What the turn has cost so far, tokens aside. */
-  cost: Pick<TurnUsage, 'activeMs' | 'storage'>
+  cost: TurnCost
   /** Of the session's agent, should the command start the next turn: tokens that it takes, and how its turns recover. */
   window: number
   recovery: Recovery
 }
-
-export type Recovery = 'resume' | 'interrupt'

@@ -5,7 +5,7 @@
 import type { By } from '../protocol/by.ts'
 import type { TokenUsage } from '../protocol/message.ts'
 import type { SessionUsage, Settings } from '../protocol/session.ts'
-import type { TurnSource, TurnUsage } from '../protocol/turn.ts'
+import type { Recovery, TurnCost, TurnSource } from '../protocol/turn.ts'
 import type { RememberedCommand } from '../protocol/commit.ts'
 
 export interface SessionState {
@@ -72,9 +72,9 @@ export interface ActiveTurn extends QueuedTurn {
   /** Steered inputs that no step has consumed yet. */
   steers: Steer[]
   /** What becomes of it if its object dies: done again from the last durable step, or ended as interrupted. */
-  recovery: 'resume' | 'interrupt'
+  recovery: Recovery
   /** What it had cost, tokens aside, when it last began to wait; null: it never waited. */
-  costBeforeWait: Pick<TurnUsage, 'activeMs' | 'storage'> | null
+  costBeforeWait: TurnCost | null
   /** Tokens of its steps so far. */
   usage: TokenUsage
   /** Of the agent, as the turn's first step had it: later steps keep to it, whatever is changed meanwhile. Null: none yet. */

@@ -45,11 +45,10 @@ function openCall(draft: Draft, { turnId }: ActiveTurn, call: ToolCallPart, verd
 /** Answers the seq of the result. */
 export function finishTool(draft: Draft, active: ActiveTurn, call: OpenCall, { outcome }: FinishToolCommand): number {
   const { turnId } = active
-  const problem = notesProblem(draft.state?.notes ?? [], outcome.notes)
-  if (problem !== null)
-    return addResult(draft, turnId, { toolCallId: call.toolCallId, toolName: call.toolName, output: problem, isError: true })
-  for (const { key, text } of outcome.notes) draft.emit({ type: 'note.written', turnId, key, text })
   const { toolCallId, toolName } = call
+  const problem = notesProblem(draft.state?.notes ?? [], outcome.notes)
+  if (problem !== null) return addResult(draft, turnId, { toolCallId, toolName, output: problem, isError: true })
+  for (const { key, text } of outcome.notes) draft.emit({ type: 'note.written', turnId, key, text })
   const { output, isError, bytes } = outcome
   const whole = bytes === undefined ? {} : { outputRef: outputRefAt(draft.nextSeq, turnId), bytes }
   return addResult(draft, turnId, { toolCallId, toolName, output, isError, ...whole })

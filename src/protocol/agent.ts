@@ -5,6 +5,7 @@ import { jsonBytes, limits } from './limits.ts'
 import { notArray } from './not-array.ts'
 import { ApprovalExpirySchema, BudgetsSchema, CompactionSettingsSchema, PoliciesSchema } from './policy.ts'
 import { AgentNameSchema, InstructionsSchema } from './session.ts'
+import { RecoverySchema } from './turn.ts'
 
 /** When a call of a tool asks a person: never, always, or unless a policy allows it. */
 export const ToolApprovalSchema = v.picklist(['never', 'always', 'policy'])
@@ -97,7 +98,7 @@ const fields = {
   /** Of one model call: seconds in all, and seconds without a word from the provider. */
   timeouts: v.optional(v.strictObject({ stepSeconds: v.optional(seconds), stallSeconds: v.optional(seconds) })),
   /** What becomes of a turn whose server stopped: done again from its last durable step, or ended as interrupted. */
-  recovery: v.optional(v.picklist(['resume', 'interrupt'])),
+  recovery: v.optional(RecoverySchema),
 }
 
 function maxAgentBytes<T>() {

@@ -36,16 +36,16 @@ const codes = Object.keys(errorTable) as [ErrorCode, ...ErrorCode[]]
 
 export const ErrorCodeSchema = v.picklist(codes)
 
-/** What went wrong inside a turn or a frame. `message` is one plain sentence for people. */
-export const ErrorSchema = v.object({
-  code: ErrorCodeSchema,
-  message: v.string(),
-  retryable: v.boolean(),
+/** What some codes tell besides. */
+const details = {
   /** Where validation failed: a path like `input.0.text`, and why. */
   issues: v.optional(v.array(v.object({ path: v.string(), message: v.string() }))),
   /** With `approval_resolved`: the approval, with the answer that won. */
   approval: v.optional(ApprovalSchema),
-})
+}
+
+/** What went wrong inside a turn or a frame. `message` is one plain sentence for people. */
+export const ErrorSchema = v.object({ code: ErrorCodeSchema, message: v.string(), retryable: v.boolean(), ...details })
 export type ErrorBody = v.InferOutput<typeof ErrorSchema>
 
 /** Seconds after which a refused command is worth another try, for `Retry-After`. */
@@ -69,9 +69,7 @@ export const ProblemSchema = v.object({
   detail: v.string(),
   code: ErrorCodeSchema,
   retryable: v.boolean(),
-  issues: v.optional(v.array(v.object({ path: v.string(), message: v.string() }))),
-  /** With `approval_resolved`: the approval, with the answer that won. */
-  approval: v.optional(ApprovalSchema),
+  ...details,
 })
 export type Problem = v.InferOutput<typeof ProblemSchema>
 

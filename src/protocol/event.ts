@@ -9,7 +9,7 @@ import { ErrorSchema } from './errors.ts'
 import { ApprovalIdSchema, MessageIdSchema, SeqSchema, SessionIdSchema, TimeSchema, TurnIdSchema } from './ids.ts'
 import { InputPartSchema, MessageSchema } from './message.ts'
 import { AgentNameSchema, SettingsSchema } from './session.ts'
-import { TurnSourceSchema, TurnUsageSchema, WhenBusySchema } from './turn.ts'
+import { RecoverySchema, TurnSourceSchema, TurnUsageSchema, WhenBusySchema } from './turn.ts'
 
 /** Parts of a session that its owner writes; every one is optional in a patch. `null` clears. */
 export const ProfileSchema = v.object({
@@ -79,7 +79,7 @@ const TurnStartedSchema = v.object({
   agent: AgentNameSchema,
   window: v.number(),
   /** What becomes of the turn if its server stops; `resume` where it is left out. */
-  recovery: v.optional(v.picklist(['resume', 'interrupt'])),
+  recovery: v.optional(RecoverySchema),
 })
 
 /** Every call that is left waits for a person: nothing runs until one of these is answered. */

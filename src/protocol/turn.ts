@@ -22,6 +22,13 @@ export const TurnUsageSchema = v.object({
 })
 export type TurnUsage = v.InferOutput<typeof TurnUsageSchema>
 
+/** What a turn cost, tokens aside. */
+export type TurnCost = Pick<TurnUsage, 'activeMs' | 'storage'>
+
+/** What becomes of a turn whose server stopped: done again from its last durable step, or ended as interrupted. */
+export const RecoverySchema = v.picklist(['resume', 'interrupt'])
+export type Recovery = v.InferOutput<typeof RecoverySchema>
+
 export const TurnSchema = v.object({
   id: TurnIdSchema,
   status: TurnStatusSchema,

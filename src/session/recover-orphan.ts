@@ -4,10 +4,11 @@
  */
 import { currentMessageId } from '../core/end-turn.ts'
 import type { ActiveTurn } from '../core/state.ts'
+import { noTurnUsage, type TurnCost } from '../protocol/turn.ts'
 import type { StoredPartial } from '../storage/partial-text.ts'
 import type { SessionStore } from '../storage/session-store.ts'
 import type { Ledger } from './commit.ts'
-import type { TurnCost, TurnMeter } from './turn-meter.ts'
+import type { TurnMeter } from './turn-meter.ts'
 import type { TurnRunner } from './turn-runner.ts'
 
 export interface Orphan {
@@ -32,7 +33,7 @@ export function recoverOrphan({ active, saved }: Orphan, ledger: Ledger, runner:
 
 /** What is known of it: as of the last save while it spoke, or of the last time it began to wait. */
 function costSoFar({ costBeforeWait }: ActiveTurn, saved: StoredPartial | null): TurnCost {
-  const waited = costBeforeWait ?? { activeMs: 0, storage: { rowsRead: 0, rowsWritten: 0 } }
+  const waited: TurnCost = costBeforeWait ?? noTurnUsage
   if (!saved || saved.activeMs < waited.activeMs) return waited
   const { activeMs, rowsRead, rowsWritten } = saved
   return { activeMs, storage: { rowsRead, rowsWritten } }

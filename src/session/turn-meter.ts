@@ -3,11 +3,9 @@
  * from the commit that admitted it (or from the end of the turn before it) up to and including its terminal commit.
  */
 import type { SessionState } from '../core/state.ts'
-import type { TurnUsage } from '../protocol/turn.ts'
+import type { TurnCost } from '../protocol/turn.ts'
 import type { SessionStore } from '../storage/session-store.ts'
 import type { WakeAlarm } from './wake-alarm.ts'
-
-export type TurnCost = Pick<TurnUsage, 'activeMs' | 'storage'>
 
 export class TurnMeter {
   readonly #store: SessionStore

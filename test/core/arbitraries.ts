@@ -5,12 +5,12 @@
  */
 import * as fc from 'fast-check'
 import type { By } from '../../src/protocol/by.ts'
-import type { Recovery, ToolOutcome } from '../../src/core/command.ts'
+import type { ToolOutcome } from '../../src/core/command.ts'
 import type { ApprovalDecision } from '../../src/protocol/approval.ts'
 import type { Profile } from '../../src/protocol/event.ts'
 import type { InputPart, Part } from '../../src/protocol/message.ts'
 import type { Budgets } from '../../src/protocol/policy.ts'
-import type { TurnSource, WhenBusy } from '../../src/protocol/turn.ts'
+import type { Recovery, TurnSource, WhenBusy } from '../../src/protocol/turn.ts'
 
 /** A tool call of a step, and what is to become of it. Its id exists only once it is known which step makes it. */
 export interface CallWish {

@@ -3,7 +3,7 @@
  * for commands that need them, and knows what the log tells of turns and approvals. States and events are frozen as soon
  * as they exist, so that whatever changes them in place throws.
  */
-import type { CallVerdict, Command, Recovery, ToolOutcome, TurnReport } from '../../src/core/command.ts'
+import type { CallVerdict, Command, ToolOutcome, TurnReport } from '../../src/core/command.ts'
 import type { Approval } from '../../src/protocol/approval.ts'
 import type { Commit } from '../../src/protocol/commit.ts'
 import { decide, type Decision } from '../../src/core/decide.ts'
@@ -14,7 +14,7 @@ import type { OpenCall, SessionState } from '../../src/core/state.ts'
 import { isTerminal, type Event, type EventOf } from '../../src/protocol/event.ts'
 import type { InputPart, Part, ToolCallPart } from '../../src/protocol/message.ts'
 import { toolCallIdAt } from '../../src/protocol/ids.ts'
-import type { TurnStatus } from '../../src/protocol/turn.ts'
+import type { Recovery, TurnStatus } from '../../src/protocol/turn.ts'
 import { bys } from './arbitraries.ts'
 
 /** A command that was asked, and what became of it. */

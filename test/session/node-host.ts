@@ -1,6 +1,6 @@
 /** A session in Node, on a real SQLite, with a clock that tests move and sockets that read only when they are told to. */
 import { demoAgent } from '../../src/agents/demo-agent.ts'
-import { createAgentRegistry } from '../../src/agents/registry.ts'
+import { createAgentRegistry } from '../agents/agent-registry.ts'
 import type { Principal } from '../../src/protocol/access.ts'
 import type { Event } from '../../src/protocol/event.ts'
 import type { ServerFrame } from '../../src/protocol/frame.ts'

@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { expect, it } from 'vitest'
 import { demoAgent } from '../../src/agents/demo-agent.ts'
-import { createAgentRegistry } from '../../src/agents/registry.ts'
+import { createAgentRegistry } from './agent-registry.ts'
 import { AgentNameSchema } from '../../src/protocol/session.ts'
 
 const other = { ...demoAgent, name: 'other', window: 9 }

@@ -1,4 +1,4 @@
-import type { Agent, AgentRegistry } from './agent.ts'
+import type { Agent, AgentRegistry } from '../../src/agents/agent.ts'
 
 /** Agents that are all here. Throws when two share a name or the default is not among them: both are mistakes in the program. */
 export function createAgentRegistry(agents: readonly Agent[], defaultName: string): AgentRegistry {
